@@ -1,0 +1,1 @@
+//! Strict, bounded encodings without recursion: JSON, base64, SPKI DER, RFC 3339 time.

@@ -1,0 +1,13 @@
+//! Agree on a key, prove who agreed, seal every message with it.
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::large_stack_frames, clippy::string_slice))]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod codec;
+mod secret;
+
+pub use secret::Secret;
