@@ -7,7 +7,18 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod agreement;
 pub mod codec;
+pub mod crypto;
+pub mod envelope;
+mod error;
+pub mod handshake;
+mod log;
+pub mod nonce;
+pub mod replay;
+pub mod scheme;
 mod secret;
+pub mod session;
 
+pub use error::{Code, Error, Incompatible, Misuse, Peer};
 pub use secret::Secret;

@@ -46,6 +46,24 @@ impl Group {
             Self::Ffdhe3072 => 384,
         }
     }
+
+    /// The most bytes of a SubjectPublicKeyInfo that we write, and that a peer may send.
+    pub const MAX_SPKI_LEN: usize = Self::P256.spki_len();
+
+    /// Bytes of a SubjectPublicKeyInfo of ours: 91 for P-256.
+    #[must_use]
+    pub const fn spki_len(self) -> usize {
+        self.template().len().wrapping_add(self.public_len())
+    }
+
+    /// The DER before the public value.
+    const fn template(self) -> &'static [u8] {
+        match self {
+            Self::P256 => &P256_TEMPLATE,
+            // No constructor makes such a key yet.
+            Self::Ffdhe2048 | Self::Ffdhe3072 => &[],
+        }
+    }
 }
 
 /// A public key: a group and a public value of its length.
@@ -114,7 +132,7 @@ impl PublicKey {
     /// Bytes that [`PublicKey::write_spki`] writes.
     #[must_use]
     pub const fn spki_len(&self) -> usize {
-        self.template().len().wrapping_add(self.group.public_len())
+        self.group.spki_len()
     }
 
     /// Writes the DER of a SubjectPublicKeyInfo: 91 bytes for P-256.
@@ -124,18 +142,9 @@ impl PublicKey {
     /// [`BufferTooSmall`] where `out` is shorter than [`PublicKey::spki_len`].
     pub fn write_spki<'o>(&self, out: &'o mut [u8]) -> Result<&'o [u8], BufferTooSmall> {
         let mut out = Writer::new(out);
-        out.put(self.template());
+        out.put(self.group.template());
         out.put(self.as_bytes());
         out.finish_slice()
-    }
-
-    /// The DER before the public value.
-    const fn template(&self) -> &'static [u8] {
-        match self.group {
-            Group::P256 => &P256_TEMPLATE,
-            // No constructor makes such a key yet.
-            Group::Ffdhe2048 | Group::Ffdhe3072 => &[],
-        }
     }
 
     /// `public` has the length of the group.

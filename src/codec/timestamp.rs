@@ -36,6 +36,9 @@ impl fmt::Display for TimestampError {
 impl core::error::Error for TimestampError {}
 
 impl Timestamp {
+    /// The most characters of a date-time that [`Timestamp::parse`] takes: nine digits of fraction and an offset.
+    pub const MAX_LEN: usize = 35;
+
     /// From milliseconds since the Unix epoch.
     #[must_use]
     pub const fn from_unix_millis(millis: u64) -> Self {

@@ -1,0 +1,8 @@
+//! What a provider of cryptography must do, and the software one.
+
+pub mod provider;
+pub mod signature;
+pub mod software;
+
+pub use provider::{Aead, CryptoError, Provider};
+pub use signature::{KeyId, Signature, Signer, Verified, Verifier};

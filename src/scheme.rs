@@ -1,0 +1,285 @@
+//! The schemes of §1 and the choice among them (§2.2): pure functions.
+
+use crate::codec::spki::Group;
+use crate::crypto::Aead;
+use core::fmt;
+
+/// A key-agreement scheme: a group, an AEAD and a power class (§1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Scheme {
+    /// `SCHEME-AES1`: ffdhe2048 with AES-128-GCM.
+    Aes1,
+    /// `SCHEME-AES2`: ffdhe3072 with AES-256-GCM.
+    Aes2,
+    /// `SCHEME-EC-AES1`: P-256 with AES-128-GCM.
+    EcAes1,
+    /// `SCHEME-EC-AES2`: P-256 with AES-256-GCM.
+    EcAes2,
+}
+
+/// The class of device that a scheme is meant for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Power {
+    /// Battery-powered and small devices: AES-128.
+    Low,
+    /// Everything else: AES-256.
+    High,
+}
+
+impl Scheme {
+    /// All schemes, strongest first: the strength order of §1.
+    pub const BY_STRENGTH: [Self; 4] = [Self::EcAes2, Self::Aes2, Self::EcAes1, Self::Aes1];
+
+    /// The elliptic-curve schemes, strongest first: what a gateway accepts by default.
+    pub const ELLIPTIC: [Self; 2] = [Self::EcAes2, Self::EcAes1];
+
+    /// The name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Aes1 => "SCHEME-AES1",
+            Self::Aes2 => "SCHEME-AES2",
+            Self::EcAes1 => "SCHEME-EC-AES1",
+            Self::EcAes2 => "SCHEME-EC-AES2",
+        }
+    }
+
+    /// The scheme with this name on the wire.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::BY_STRENGTH.into_iter().find(|scheme| scheme.name() == name)
+    }
+
+    /// The group that the ephemeral keys belong to.
+    #[must_use]
+    pub const fn group(self) -> Group {
+        match self {
+            Self::Aes1 => Group::Ffdhe2048,
+            Self::Aes2 => Group::Ffdhe3072,
+            Self::EcAes1 | Self::EcAes2 => Group::P256,
+        }
+    }
+
+    /// The AEAD that seals the messages.
+    #[must_use]
+    pub const fn aead(self) -> Aead {
+        match self {
+            Self::Aes1 | Self::EcAes1 => Aead::Aes128Gcm,
+            Self::Aes2 | Self::EcAes2 => Aead::Aes256Gcm,
+        }
+    }
+
+    /// The class of device that it is meant for.
+    #[must_use]
+    pub const fn power(self) -> Power {
+        match self {
+            Self::Aes1 | Self::EcAes1 => Power::Low,
+            Self::Aes2 | Self::EcAes2 => Power::High,
+        }
+    }
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Whose order decides among the schemes that both sides support.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Preference {
+    /// The client's first acceptable scheme, so that a low-power device gets what it asks for.
+    #[default]
+    Client,
+    /// The strongest common scheme.
+    Strongest,
+}
+
+/// The gateway's choice among the schemes that a client offers, given those that the gateway accepts. It depends on
+/// nothing else, above all not on the key that came (§2.2).
+#[must_use]
+pub fn negotiate(offer: &NameList, accepted: &[Scheme], preference: Preference) -> Option<Scheme> {
+    let mut common = offer.iter().filter_map(Scheme::from_name).filter(|scheme| accepted.contains(scheme));
+    match preference {
+        Preference::Client => common.next(),
+        Preference::Strongest => {
+            common.min_by_key(|scheme| Scheme::BY_STRENGTH.iter().position(|other| other == scheme))
+        }
+    }
+}
+
+/// A list of scheme or feature names as the transcript takes it (§2.3): a count, then length ‖ name for each, in the order
+/// of the wire, unknown names included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct NameList {
+    /// The first byte is the count: never empty.
+    bytes: heapless::Vec<u8, { Self::MAX_LEN }, u16>,
+}
+
+/// Why a name was not taken into a [`NameList`]: its characters, its length, a duplicate, or one too many (§2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidName;
+
+impl NameList {
+    /// The most names that a list holds.
+    pub const MAX_NAMES: usize = 8;
+    /// The most characters of a name.
+    pub const MAX_NAME: usize = 32;
+    /// The most bytes of a list: 265.
+    pub const MAX_LEN: usize = 1 + Self::MAX_NAMES * (1 + Self::MAX_NAME);
+
+    /// The list without entries.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut bytes = heapless::Vec::new();
+        let _ = bytes.push(0);
+        Self { bytes }
+    }
+
+    /// The names of `schemes`.
+    ///
+    /// # Errors
+    /// [`InvalidName`] for more than 8 schemes or a duplicate.
+    pub fn of_schemes(schemes: &[Scheme]) -> Result<Self, InvalidName> {
+        let mut list = Self::new();
+        schemes.iter().try_for_each(|scheme| list.push(scheme.name()))?;
+        Ok(list)
+    }
+
+    /// Appends a name of 1 to 32 characters of `[A-Za-z0-9-]`.
+    ///
+    /// # Errors
+    /// [`InvalidName`] for another length or character, a name that the list holds, or a ninth name.
+    pub fn push(&mut self, name: &str) -> Result<(), InvalidName> {
+        let valid = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let length = u8::try_from(name.len()).map_err(|_| InvalidName)?;
+        if !valid || !(1..=Self::MAX_NAME).contains(&name.len()) || self.contains(name) {
+            return Err(InvalidName);
+        }
+        let count = self.bytes.first_mut().ok_or(InvalidName)?;
+        if usize::from(*count) == Self::MAX_NAMES {
+            return Err(InvalidName);
+        }
+        *count = count.saturating_add(1);
+        // Eight names of 32 characters fit by construction.
+        self.bytes.push(length).map_err(|_| InvalidName)?;
+        self.bytes.extend_from_slice(name.as_bytes()).map_err(|_| InvalidName)
+    }
+
+    /// Whether the list holds `name`.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.iter().any(|other| other == name)
+    }
+
+    /// Whether the list is without entries.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.first() == Some(&0)
+    }
+
+    /// The names in order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        let mut rest = self.bytes.get(1..).unwrap_or_default();
+        core::iter::from_fn(move || {
+            let (length, after) = rest.split_first()?;
+            let (name, after) = after.split_at_checked(usize::from(*length))?;
+            rest = after;
+            core::str::from_utf8(name).ok()
+        })
+    }
+
+    /// The encoding: what the transcript takes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Default for NameList {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(names: &[&str]) -> NameList {
+        let mut list = NameList::new();
+        for name in names {
+            list.push(name).unwrap();
+        }
+        list
+    }
+
+    #[test]
+    fn names_and_properties() {
+        for scheme in Scheme::BY_STRENGTH {
+            assert_eq!(Scheme::from_name(scheme.name()), Some(scheme));
+            assert_eq!(scheme.power() == Power::Low, scheme.aead().key_len() == 16);
+        }
+        assert_eq!(Scheme::from_name("SCHEME-EC-AES3"), None);
+        assert_eq!(Scheme::from_name("scheme-ec-aes2"), None);
+    }
+
+    #[test]
+    fn the_list_is_encoded_as_the_transcript_takes_it() {
+        assert_eq!(NameList::new().as_bytes(), [0]);
+        assert_eq!(list(&["rt"]).as_bytes(), [1, 2, b'r', b't']);
+        assert_eq!(list(&["a", "bc"]).as_bytes(), b"\x02\x01a\x02bc");
+        assert!(list(&["a", "bc"]).iter().eq(["a", "bc"]));
+        let full: std::vec::Vec<_> = (0..8).map(|i| std::format!("{i}{}", "x".repeat(31))).collect();
+        let full = list(&full.iter().map(|name| name.as_str()).collect::<std::vec::Vec<_>>());
+        assert_eq!(full.as_bytes().len(), NameList::MAX_LEN);
+    }
+
+    #[test]
+    fn the_list_refuses() {
+        let mut names = list(&["a"]);
+        let before = names.clone();
+        for name in ["", "a", "a b", "ä", "a\0", "a,b", &"x".repeat(33)] {
+            assert_eq!(names.push(name), Err(InvalidName), "{name:?}");
+            assert_eq!(names, before);
+        }
+        for name in ["b", "c", "d", "e", "f", "g", "h"] {
+            names.push(name).unwrap();
+        }
+        let before = names.clone();
+        assert_eq!(names.push("i"), Err(InvalidName));
+        assert_eq!(names, before);
+    }
+
+    #[test]
+    fn every_offer_against_every_policy() {
+        // Each subset of the schemes in each rotation as offer, each subset as policy.
+        let subset = |mask: u8| -> std::vec::Vec<Scheme> {
+            Scheme::BY_STRENGTH
+                .into_iter()
+                .enumerate()
+                .filter(|(i, _)| mask & (1 << i) != 0)
+                .map(|(_, s)| s)
+                .collect()
+        };
+        for (offered, accepted, turn) in
+            (0..16).flat_map(|a| (0..16).flat_map(move |b| (0..4).map(move |turn| (a, b, turn))))
+        {
+            let mut offer = subset(offered);
+            offer.rotate_left(turn % offer.len().max(1));
+            let accepted = subset(accepted);
+            let mut names = list(&["SCHEME-FUTURE-9"]);
+            for scheme in &offer {
+                names.push(scheme.name()).unwrap();
+            }
+            let first = offer.iter().copied().find(|scheme| accepted.contains(scheme));
+            let strongest = accepted.iter().copied().find(|scheme| offer.contains(scheme));
+            assert_eq!(negotiate(&names, &accepted, Preference::Client), first);
+            assert_eq!(negotiate(&names, &accepted, Preference::Strongest), strongest);
+        }
+    }
+}
