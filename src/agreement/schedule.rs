@@ -1,0 +1,154 @@
+//! The key schedule (§2.3).
+//!
+//! ```text
+//! PRK         = HKDF-Extract(salt = T, IKM = Z)
+//! k(label, L) = HKDF-Expand(PRK, "dynamic-key v2 " ‖ label, L)
+//! plain mode:   key = HKDF-SHA256(IKM = Z, salt = UTF-8(sessionId), info = "dynamic-key-v2", L = 32)
+//! ```
+
+use super::transcript::TranscriptHash;
+use crate::crypto::provider::{Aead, CryptoError, HASH_LEN, NONCE_LEN, Provider};
+
+/// What a secret drawn from the PRK is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Label {
+    /// AEAD key of the requests.
+    ClientWrite,
+    /// AEAD key of the responses.
+    ServerWrite,
+    /// 12 bytes that mask the nonces of the requests.
+    ClientIv,
+    /// 12 bytes that mask the nonces of the responses.
+    ServerIv,
+    /// 32 bytes: the HMAC key of the proof.
+    ServerProof,
+    /// 32 bytes, of which applications derive keys of their own.
+    Exporter,
+    /// 32 bytes: the resumption secret (§2.9).
+    Resumption,
+    /// 32 bytes: the first update secret of the requests (§2.10).
+    ClientUpdate,
+    /// 32 bytes: the first update secret of the responses (§2.10).
+    ServerUpdate,
+}
+
+impl Label {
+    /// The label's text.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::ClientWrite => "client write",
+            Self::ServerWrite => "server write",
+            Self::ClientIv => "client iv",
+            Self::ServerIv => "server iv",
+            Self::ServerProof => "server proof",
+            Self::Exporter => "exporter",
+            Self::Resumption => "resumption",
+            Self::ClientUpdate => "client update",
+            Self::ServerUpdate => "server update",
+        }
+    }
+}
+
+const PREFIX: &[u8] = b"dynamic-key v2 ";
+
+/// The PRK of a handshake outside plain mode. Dropped, hence erased, when all labels are drawn.
+#[expect(missing_debug_implementations, reason = "there is nothing to show but a secret")]
+pub struct Schedule<S> {
+    prk: S,
+}
+
+impl<S> Schedule<S> {
+    /// HKDF-Extract(T, Z). Z is erased.
+    ///
+    /// # Errors
+    /// Those of [`Provider::extract`].
+    pub fn new<P: Provider<Secret = S>>(
+        provider: &mut P,
+        transcript: &TranscriptHash,
+        z: P::SharedSecret,
+    ) -> Result<Self, CryptoError> {
+        Ok(Self { prk: provider.extract(transcript, z)? })
+    }
+
+    /// Draws a 32-byte secret.
+    ///
+    /// # Errors
+    /// Those of [`Provider::expand`].
+    pub fn secret<P: Provider<Secret = S>>(&self, provider: &mut P, label: Label) -> Result<S, CryptoError> {
+        provider.expand(&self.prk, &[PREFIX, label.text().as_bytes()])
+    }
+
+    /// Draws an AEAD key.
+    ///
+    /// # Errors
+    /// Those of [`Provider::expand_key`].
+    pub fn key<P: Provider<Secret = S>>(
+        &self,
+        provider: &mut P,
+        label: Label,
+        aead: Aead,
+    ) -> Result<P::TrafficKey, CryptoError> {
+        provider.expand_key(&self.prk, &[PREFIX, label.text().as_bytes()], aead)
+    }
+
+    /// Draws an iv of 12 bytes.
+    ///
+    /// # Errors
+    /// Those of [`Provider::expand_bytes`].
+    pub fn iv<P: Provider<Secret = S>>(
+        &self,
+        provider: &mut P,
+        label: Label,
+    ) -> Result<[u8; NONCE_LEN], CryptoError> {
+        let mut iv = [0; NONCE_LEN];
+        provider.expand_bytes(&self.prk, &[PREFIX, label.text().as_bytes()], &mut iv)?;
+        Ok(iv)
+    }
+
+    /// HMAC-SHA256(k("server proof", 32), T), 32 bytes: see [`super::proof`].
+    ///
+    /// # Errors
+    /// Those of [`Provider::expand`] and [`Provider::mac`].
+    pub fn proof<P: Provider<Secret = S>>(
+        &self,
+        provider: &mut P,
+        transcript: &TranscriptHash,
+    ) -> Result<[u8; HASH_LEN], CryptoError> {
+        let key = self.secret(provider, Label::ServerProof)?;
+        provider.mac(&key, &[transcript])
+    }
+}
+
+/// How plain mode derives its key, so that an existing gateway's choice can be matched (§2.3).
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct PlainKdf<'a> {
+    /// The HKDF salt; `None` is the session id in UTF-8.
+    pub salt: Option<&'a [u8]>,
+    /// The HKDF info.
+    pub info: &'a [u8],
+}
+
+impl Default for PlainKdf<'_> {
+    fn default() -> Self {
+        Self { salt: None, info: b"dynamic-key-v2" }
+    }
+}
+
+impl PlainKdf<'_> {
+    /// The one AES-256-GCM key of a plain session, for its two directions. Z is erased.
+    ///
+    /// # Errors
+    /// Those of [`Provider::extract`] and [`Provider::expand_key`].
+    pub fn keys<P: Provider>(
+        &self,
+        provider: &mut P,
+        z: P::SharedSecret,
+        session_id: &str,
+    ) -> Result<(P::TrafficKey, P::TrafficKey), CryptoError> {
+        let prk = provider.extract(self.salt.unwrap_or(session_id.as_bytes()), z)?;
+        let mut key = || provider.expand_key(&prk, &[self.info], Aead::Aes256Gcm);
+        Ok((key()?, key()?))
+    }
+}
