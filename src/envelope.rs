@@ -1,0 +1,222 @@
+//! Envelopes (§2.4): sealed and opened in place, in the caller's one buffer.
+//!
+//! ```text
+//! { "nonce": "<b64 of 12 bytes>", "data": "<b64 of ciphertext ‖ 16-byte tag>" }
+//! ```
+//!
+//! Sealing: the plaintext at the front of the buffer is encrypted where it lies, the tag is appended, both are encoded
+//! backwards to their place in the JSON text, and the text is closed around them. Opening is the way back: the value of
+//! `data` is decoded and decrypted where it lies, and the plaintext is a slice of the buffer.
+
+use crate::codec::{BufferTooSmall, base64, json};
+use crate::crypto::provider::{CryptoError, NONCE_LEN, Provider, TAG_LEN};
+use crate::error::{Code, Error, Peer};
+use crate::nonce::WireNonce;
+use core::ops::Range;
+
+const HEAD: &[u8; 10] = br#"{"nonce":""#;
+const MIDDLE: &[u8; 10] = br#"","data":""#;
+const TAIL: &[u8; 2] = br#""}"#;
+/// Twelve bytes in base64.
+const NONCE_TEXT: usize = base64::encoded_len(NONCE_LEN);
+/// Where the value of `data` begins in an envelope of ours.
+const DATA_AT: usize = HEAD.len() + NONCE_TEXT + MIDDLE.len();
+
+/// The length in bytes of the JSON envelope around `plaintext` bytes: exactly what sealing needs of the buffer.
+#[must_use]
+pub const fn sealed_len(plaintext: usize) -> usize {
+    (DATA_AT + TAIL.len()).saturating_add(base64::encoded_len(plaintext.saturating_add(TAG_LEN)))
+}
+
+/// One direction of a session: an AEAD key and the iv that masks its nonces (zero in plain mode).
+pub struct Traffic<K> {
+    /// The AEAD key.
+    pub key: K,
+    /// XORed into every nonce of the wire.
+    pub iv: [u8; NONCE_LEN],
+}
+
+impl<K> core::fmt::Debug for Traffic<K> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// What an envelope is bound to beyond its text.
+#[derive(Clone, Debug)]
+pub struct Aad(heapless::Vec<u8, { Self::MAX_LEN }, u8>);
+
+impl Aad {
+    /// `v2:` ‖ 64 ‖ `:` ‖ 16 ‖ `:` ‖ 3.
+    const MAX_LEN: usize = 3 + 64 + 1 + NONCE_TEXT + 1 + 3;
+
+    /// `v2:{sessionId}`: of requests, and of both directions in plain mode. The id has at most 64 bytes.
+    #[must_use]
+    pub fn session(session_id: &str) -> Self {
+        let mut aad = Self(heapless::Vec::new());
+        aad.push(b"v2:");
+        aad.push(session_id.as_bytes());
+        aad
+    }
+
+    /// `v2:{sessionId}:{b64 request nonce}:{HTTP status, three digits}`: of responses outside plain mode.
+    #[must_use]
+    pub fn response(session_id: &str, request: WireNonce, status: u16) -> Self {
+        let mut aad = Self::session(session_id);
+        let mut nonce = [0; NONCE_TEXT];
+        // Twelve bytes are sixteen characters.
+        let _ = base64::encode(request.as_bytes(), &mut nonce);
+        aad.push(b":");
+        aad.push(&nonce);
+        aad.push(b":");
+        aad.push(&three_digits(status));
+        aad
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        // What is pushed has the lengths of MAX_LEN, which session ids were checked against.
+        let _ = self.0.extend_from_slice(bytes);
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// A status as three digits.
+fn three_digits(status: u16) -> [u8; 3] {
+    let digit = |unit: u16| {
+        let digit = status.checked_div(unit).unwrap_or(0).checked_rem(10).unwrap_or(0);
+        b'0'.wrapping_add(u8::try_from(digit).unwrap_or(0))
+    };
+    [digit(100), digit(10), digit(1)]
+}
+
+/// Seals the `len` bytes of plaintext at the front of `buffer` into an envelope there, and returns its length.
+///
+/// # Errors
+/// [`Error::BufferTooSmall`] with [`sealed_len`]`(len)`, and nothing has changed; the provider's errors, after which the
+/// buffer is to be taken for destroyed.
+///
+/// # Security
+/// The caller consumed `nonce` from the direction's sequence: it never comes again.
+pub fn seal<P: Provider>(
+    provider: &mut P,
+    traffic: &Traffic<P::TrafficKey>,
+    nonce: WireNonce,
+    aad: &Aad,
+    buffer: &mut [u8],
+    len: usize,
+) -> Result<usize, Error> {
+    let too_small = BufferTooSmall { needed: sealed_len(len) };
+    let envelope = buffer.get_mut(..too_small.needed).ok_or(too_small)?;
+    let (text, rest) = envelope.split_at_mut_checked(len).ok_or(too_small)?;
+    let tag = provider.seal(&traffic.key, &nonce.masked(&traffic.iv), aad.as_bytes(), text)?;
+    rest.first_chunk_mut::<TAG_LEN>().ok_or(too_small).map(|place| *place = tag)?;
+
+    let end = base64::encode_in_place(envelope, len.saturating_add(TAG_LEN), DATA_AT)?;
+    let (head, tail) = envelope.split_at_mut_checked(end).ok_or(too_small)?;
+    tail.copy_from_slice(TAIL);
+    let (before, after) = head.split_first_chunk_mut().ok_or(too_small)?;
+    *before = *HEAD;
+    base64::encode(nonce.as_bytes(), after)?;
+    let (_, after) = after.split_first_chunk_mut::<NONCE_TEXT>().ok_or(too_small)?;
+    after.first_chunk_mut().ok_or(too_small).map(|place| *place = *MIDDLE)?;
+    Ok(too_small.needed)
+}
+
+/// An envelope that has been parsed and decoded, not yet opened.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Envelope {
+    nonce: WireNonce,
+    /// Where ciphertext ‖ tag stand in the buffer.
+    data: Range<usize>,
+}
+
+/// What came for an answer: an envelope, or an error of the gateway outside one.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// An envelope.
+    Envelope(Envelope),
+    /// An unsealed error; `None` where its code is none of ours.
+    Error(Option<Code>),
+}
+
+impl Envelope {
+    /// Parses the JSON text that fills `buffer` and decodes its data in place.
+    ///
+    /// # Errors
+    /// [`Peer::Malformed`] for anything else than §2.4 describes: a nonce of another length than 12, data under 16 bytes.
+    pub fn parse(buffer: &mut [u8]) -> Result<Self, Error> {
+        match Answer::parse(buffer)? {
+            Answer::Envelope(envelope) => Ok(envelope),
+            Answer::Error(_) => Err(Peer::Malformed.into()),
+        }
+    }
+
+    /// The nonce that came.
+    #[must_use]
+    pub const fn nonce(&self) -> WireNonce {
+        self.nonce
+    }
+
+    /// Where the plaintext will stand in the buffer.
+    #[must_use]
+    pub fn plaintext(&self) -> Range<usize> {
+        self.data.start..self.data.end.saturating_sub(TAG_LEN)
+    }
+
+    /// Verifies and decrypts in place; `buffer` is the one that was parsed. Returns the plaintext.
+    ///
+    /// # Errors
+    /// [`CryptoError::Authentication`] when anything of nonce, data, key or `aad` is another.
+    pub fn open<'b, P: Provider>(
+        self,
+        provider: &mut P,
+        traffic: &Traffic<P::TrafficKey>,
+        aad: &Aad,
+        buffer: &'b mut [u8],
+    ) -> Result<&'b mut [u8], CryptoError> {
+        let data = buffer.get_mut(self.data).ok_or(CryptoError::Authentication)?;
+        let (text, tag) = data.split_last_chunk_mut::<TAG_LEN>().ok_or(CryptoError::Authentication)?;
+        provider.open(&traffic.key, &self.nonce.masked(&traffic.iv), aad.as_bytes(), text, tag)?;
+        Ok(text)
+    }
+}
+
+impl Answer {
+    /// Parses the JSON text that fills `buffer`; an envelope's data is decoded in place.
+    ///
+    /// # Errors
+    /// [`Peer::Malformed`] as [`Envelope::parse`], or for neither an envelope nor an error.
+    pub fn parse(buffer: &mut [u8]) -> Result<Self, Error> {
+        let malformed = Error::Peer(Peer::Malformed);
+        let (nonce, data, plain) = match json::object(buffer, &["nonce", "data", "code"])? {
+            [Some(nonce), Some(data), _] => {
+                let mut bytes = [0; NONCE_LEN];
+                let nonce = nonce.string()?.base64(&mut bytes).map_err(|_| malformed)?;
+                let nonce = WireNonce::from_bytes(nonce.try_into().map_err(|_| malformed)?);
+                let data = data.string()?;
+                (nonce, data.range(), data.is_plain())
+            }
+            [None, None, Some(code)] => {
+                let mut name = [0; 64];
+                let code = code.string()?.copy_to(&mut name).ok().and_then(Code::from_name);
+                return Ok(Self::Error(code));
+            }
+            _ => return Err(malformed),
+        };
+        let text = buffer.get_mut(data.clone()).ok_or(malformed)?;
+        let length = if plain { text.len() } else { json::unescape_in_place(text) };
+        let text = text.get_mut(..length).ok_or(malformed)?;
+        let length = base64::decode_in_place(text).map_err(|_| malformed)?;
+        if length < TAG_LEN {
+            return Err(malformed);
+        }
+        let data = data.start..data.start.saturating_add(length);
+        Ok(Self::Envelope(Envelope { nonce, data }))
+    }
+}

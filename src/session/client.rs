@@ -1,0 +1,324 @@
+//! The client's session: it seals requests and opens their responses.
+
+use super::clock::{Expiry, Now};
+use super::{Mode, SessionId, export};
+use crate::codec::json::Str;
+use crate::crypto::provider::{CryptoError, Provider};
+use crate::envelope::{self, Aad, Answer, Traffic};
+use crate::error::{Error, Misuse, Peer};
+use crate::nonce::{NonceSequence, WireNonce};
+use crate::replay::Outstanding;
+use crate::scheme::Scheme;
+use core::fmt;
+
+/// A session of the client: [`Facts`], a [`Sealer`] and an [`Opener`].
+///
+/// `TOKEN` is the room for the token in bytes, `OUTSTANDING` how many requests may await their responses at once
+/// (in plain mode one, whatever it is).
+pub struct Session<P: Provider, const TOKEN: usize, const OUTSTANDING: usize = 1> {
+    pub(crate) facts: Facts<TOKEN>,
+    pub(crate) sealer: Sealer<P>,
+    pub(crate) opener: Opener<P, OUTSTANDING>,
+    pub(crate) exporter: Option<P::Secret>,
+}
+
+/// What a session is: its names on the wire, its worth and its end.
+#[derive(Debug)]
+pub struct Facts<const TOKEN: usize> {
+    pub(crate) id: SessionId,
+    pub(crate) token: Token<TOKEN>,
+    pub(crate) mode: Mode,
+    pub(crate) scheme: Scheme,
+    pub(crate) expiry: Expiry,
+}
+
+/// The bearer token of a session: erased on drop, never printed.
+#[derive(zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
+pub struct Token<const N: usize>(heapless::Vec<u8, N, u16>);
+
+impl<const N: usize> Token<N> {
+    /// Copies a JSON string, unescaped; `None` when it is longer than `N` bytes.
+    pub(crate) fn copy_json(text: Str<'_>) -> Option<Self> {
+        let mut token = Self(heapless::Vec::new());
+        text.bytes().all(|byte| token.0.push(byte).is_ok()).then_some(token)
+    }
+
+    /// The token as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // It was copied from text.
+        core::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl<const N: usize> fmt::Debug for Token<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+impl<const TOKEN: usize> Facts<TOKEN> {
+    /// The session id, for the header `X-Session-Id` and the AAD.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The token, for the header `Authorization: Bearer`.
+    ///
+    /// # Security
+    /// It is a credential: not to be logged.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        self.token.as_str()
+    }
+
+    /// What the session is worth.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The scheme that was negotiated.
+    #[must_use]
+    pub const fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// Whether the session is past its end (§2.1). Once it was, it stays so.
+    pub fn is_over(&mut self, now: Now) -> bool {
+        self.expiry.is_over(now)
+    }
+}
+
+/// A request that was sealed: what its response must answer. Hand it to [`Opener::expect`] where the two are apart.
+#[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[must_use]
+pub struct Exchange {
+    nonce: WireNonce,
+}
+
+impl Exchange {
+    /// The nonce of the request's envelope.
+    #[must_use]
+    pub const fn nonce(&self) -> WireNonce {
+        self.nonce
+    }
+}
+
+/// Seals requests: the key "client write", or the one key of plain mode, and the nonces that it has left.
+pub struct Sealer<P: Provider> {
+    pub(crate) traffic: Traffic<P::TrafficKey>,
+    pub(crate) nonces: NonceSequence,
+}
+
+impl<P: Provider> Sealer<P> {
+    /// Seals the `len` bytes of plaintext at the front of `buffer` into an envelope there (§2.4) and returns its length.
+    ///
+    /// # Errors
+    /// [`Error::BufferTooSmall`] with [`envelope::sealed_len`]`(len)`, and [`Error::SessionExhausted`]: nothing has
+    /// changed. [`Error::Crypto`]: a nonce has been consumed.
+    pub fn seal(
+        &mut self,
+        provider: &mut P,
+        session_id: &str,
+        buffer: &mut [u8],
+        len: usize,
+    ) -> Result<(usize, Exchange), Error> {
+        let needed = envelope::sealed_len(len);
+        if buffer.len() < needed {
+            return Err(Error::BufferTooSmall { needed });
+        }
+        let nonce = self.nonces.consume(len).map_err(|_| Error::SessionExhausted)?;
+        let length = envelope::seal(provider, &self.traffic, nonce, &Aad::session(session_id), buffer, len)?;
+        Ok((length, Exchange { nonce }))
+    }
+
+    /// How many requests may still be sealed.
+    #[must_use]
+    pub const fn remaining(&self) -> u64 {
+        self.nonces.remaining()
+    }
+}
+
+/// Opens responses: the key "server write", or the one key of plain mode, and the requests that are outstanding.
+pub struct Opener<P: Provider, const OUTSTANDING: usize> {
+    pub(crate) traffic: Traffic<P::TrafficKey>,
+    pub(crate) binding: ResponseBinding,
+    pub(crate) outstanding: Outstanding<OUTSTANDING>,
+}
+
+/// What ties a response to its request.
+#[derive(Debug)]
+pub(crate) enum ResponseBinding {
+    /// Plain mode: only that it is not one of our own, which begin with this prefix.
+    NotOwn([u8; 4]),
+    /// All other modes: the request's counter in the nonce, its nonce and the status in the AAD.
+    Request,
+}
+
+impl<P: Provider, const OUTSTANDING: usize> Opener<P, OUTSTANDING> {
+    /// Whether another request may be sent before a response has come.
+    ///
+    /// # Errors
+    /// [`Misuse::TooManyOutstanding`].
+    pub fn check_room(&self) -> Result<(), Error> {
+        let plain_and_waiting =
+            matches!(self.binding, ResponseBinding::NotOwn(_)) && !self.outstanding.is_empty();
+        if plain_and_waiting || self.outstanding.is_full() {
+            Err(Misuse::TooManyOutstanding.into())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Awaits the response to a request.
+    ///
+    /// # Errors
+    /// [`Misuse::TooManyOutstanding`] as [`Opener::check_room`].
+    pub fn expect(&mut self, exchange: &Exchange) -> Result<(), Error> {
+        self.check_room()?;
+        self.outstanding.insert(exchange.nonce.counter()).map_err(|_| Misuse::TooManyOutstanding.into())
+    }
+
+    /// Awaits it no more: the request was given up. A response that comes after all is refused.
+    pub fn abandon(&mut self, exchange: &Exchange) {
+        self.outstanding.remove(exchange.nonce.counter());
+    }
+
+    /// Opens the response whose body fills `buffer`, which came with `status`, and returns its plaintext, a slice of the
+    /// buffer.
+    ///
+    /// # Errors
+    /// [`Peer::Malformed`]; [`Peer::Authentication`] for a response to no outstanding request, a second response, a
+    /// reflected request, another status or any other byte. The session stands: the response is dropped.
+    /// [`Error::Refused`] and [`Peer::UnexpectedStatus`] for an unsealed error, a hint from whoever sits on the wire.
+    pub fn open<'b>(
+        &mut self,
+        provider: &mut P,
+        session_id: &str,
+        status: u16,
+        buffer: &'b mut [u8],
+    ) -> Result<&'b mut [u8], Error> {
+        let envelope = match Answer::parse(buffer)? {
+            Answer::Envelope(envelope) => envelope,
+            Answer::Error(Some(code)) if code.status() == status => return Err(Error::Refused(code)),
+            Answer::Error(_) => return Err(Peer::UnexpectedStatus(status).into()),
+        };
+        let nonce = envelope.nonce();
+        let (aad, answered) = match self.binding {
+            ResponseBinding::NotOwn(own) if nonce.prefix() == own => return Err(Peer::Authentication.into()),
+            ResponseBinding::NotOwn(_) => (Aad::session(session_id), self.outstanding.oldest()),
+            ResponseBinding::Request => {
+                let request = WireNonce::new([0; 4], nonce.counter());
+                (Aad::response(session_id, request, status), Some(nonce.counter()))
+            }
+        };
+        let answered = answered.filter(|counter| self.outstanding.contains(*counter));
+        let answered = answered.ok_or(Peer::Authentication)?;
+        let plaintext = envelope.open(provider, &self.traffic, &aad, buffer)?;
+        self.outstanding.remove(answered);
+        Ok(plaintext)
+    }
+}
+
+impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> Session<P, TOKEN, OUTSTANDING> {
+    /// What the session is.
+    #[must_use]
+    pub const fn facts(&self) -> &Facts<TOKEN> {
+        &self.facts
+    }
+
+    /// Whether the session is past its end (§2.1). Once it was, it stays so.
+    pub fn is_over(&mut self, now: Now) -> bool {
+        self.facts.is_over(now)
+    }
+
+    /// How many requests may still be sealed.
+    #[must_use]
+    pub const fn remaining(&self) -> u64 {
+        self.sealer.remaining()
+    }
+
+    /// Seals the `len` bytes of plaintext at the front of `buffer` into a request envelope there (§2.4), of
+    /// [`envelope::sealed_len`]`(len)` bytes, and awaits its response.
+    ///
+    /// # Errors
+    /// [`Error::SessionExpired`], [`Error::SessionExhausted`], [`Misuse::TooManyOutstanding`],
+    /// [`Error::BufferTooSmall`]: nothing has changed. [`Error::Crypto`]: a nonce has been consumed.
+    pub fn seal(
+        &mut self,
+        provider: &mut P,
+        now: Now,
+        buffer: &mut [u8],
+        len: usize,
+    ) -> Result<(usize, Exchange), Error> {
+        if self.is_over(now) {
+            return Err(Error::SessionExpired);
+        }
+        self.opener.check_room()?;
+        let (length, exchange) = self.sealer.seal(provider, &self.facts.id, buffer, len)?;
+        self.opener.expect(&exchange)?;
+        Ok((length, exchange))
+    }
+
+    /// Opens a response: see [`Opener::open`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open<'b>(
+        &mut self,
+        provider: &mut P,
+        status: u16,
+        buffer: &'b mut [u8],
+    ) -> Result<&'b mut [u8], Error> {
+        self.opener.open(provider, &self.facts.id, status, buffer)
+    }
+
+    /// Awaits the response no more: see [`Opener::abandon`].
+    pub fn abandon(&mut self, exchange: &Exchange) {
+        self.opener.abandon(exchange);
+    }
+
+    /// Fills `out` with key material for the application, bound to this session, `label` and `context`: see the exporter
+    /// in §2.3. Both ends get the same.
+    ///
+    /// # Errors
+    /// [`CryptoError::Unsupported`] in plain mode; [`CryptoError::Failed`] for a label or a context over 65,535 bytes, or
+    /// more than 8160 bytes of output.
+    pub fn export(
+        &self,
+        provider: &mut P,
+        label: &str,
+        context: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), CryptoError> {
+        export(provider, self.exporter.as_ref(), label, context, out)
+    }
+
+    /// Parts the session, so that sealing and opening can live in two tasks.
+    pub fn into_parts(self) -> (Facts<TOKEN>, Sealer<P>, Opener<P, OUTSTANDING>) {
+        (self.facts, self.sealer, self.opener)
+    }
+}
+
+impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> fmt::Debug
+    for Session<P, TOKEN, OUTSTANDING>
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("facts", &self.facts).finish_non_exhaustive()
+    }
+}
+
+impl<P: Provider> fmt::Debug for Sealer<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sealer").field("nonces", &self.nonces).finish_non_exhaustive()
+    }
+}
+
+impl<P: Provider, const OUTSTANDING: usize> fmt::Debug for Opener<P, OUTSTANDING> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opener").field("outstanding", &self.outstanding).finish_non_exhaustive()
+    }
+}
