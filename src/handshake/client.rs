@@ -1,0 +1,607 @@
+//! The client's handshake.
+//!
+//! ```text
+//! Generate ─▶ Hello ─▶ Reply ─▶ Agree ─▶ Verify ─▶ Finish        (plain and confirmed modes skip Verify)
+//!    ▲                   │ RETRY_WITH_SCHEME
+//!    └───────────────────┘ once
+//! ```
+
+use super::dynamic_key::{
+    AnswerFields, ChoiceFields, ClientMessage, DeviceMessage, ErrorFields, HelloMessage, OfferMessage,
+    hello_len,
+};
+use super::{HANDSHAKE_NONCE_LEN, is_claim};
+use crate::agreement::proof::{self, Role, Statement};
+use crate::agreement::schedule::{Label, PlainKdf, Schedule};
+use crate::agreement::transcript::{Binding, ClientFields, ServerFields, Transcript, TranscriptHash};
+use crate::codec::base64::{self, Base64Error};
+use crate::codec::json::escaped_len;
+use crate::codec::spki::{Group, PublicKey};
+use crate::codec::timestamp::Timestamp;
+use crate::crypto::provider::{CryptoError, HASH_LEN, NONCE_LEN, Provider};
+use crate::crypto::{KeyId, Signature, Verified, Verifier};
+use crate::envelope::Traffic;
+use crate::error::{Code, Error, Incompatible, Misuse, Peer};
+use crate::log::debug;
+use crate::nonce::{NonceSequence, limit};
+use crate::replay::Outstanding;
+use crate::scheme::{NameList, Scheme};
+use crate::session::client::{ResponseBinding, Token};
+use crate::session::server::plain_request_prefix;
+use crate::session::{ClientType, Expiry, Facts, Mode, Now, Opener, Sealer, Session, is_token, session_id};
+use core::fmt;
+
+/// What a client claims to be, and what it demands.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ClientConfig<'c> {
+    /// `client.type`.
+    pub client_type: ClientType,
+    /// `client.clientId`: 1 to 64 characters of 0x20–0x7E.
+    pub client_id: &'c str,
+    /// `device.id`: 1 to 64 characters of 0x20–0x7E.
+    pub device_id: &'c str,
+    /// `device.platform`: `browser`, `ios`, `android`, `server` or another, 1 to 32 characters of 0x20–0x7E.
+    pub platform: &'c str,
+    /// The least that a session must be worth. The client never falls back below it.
+    pub mode: Mode,
+    /// The schemes that the client supports, in order of preference; plain mode knows only SCHEME-EC-AES2.
+    pub schemes: &'c [Scheme],
+    /// How plain mode derives its key.
+    pub plain: PlainKdf<'c>,
+}
+
+impl<'c> ClientConfig<'c> {
+    /// A client of pinned mode with the elliptic-curve schemes, strongest first.
+    #[must_use]
+    pub const fn new(
+        client_type: ClientType,
+        client_id: &'c str,
+        device_id: &'c str,
+        platform: &'c str,
+    ) -> Self {
+        Self {
+            client_type,
+            client_id,
+            device_id,
+            platform,
+            mode: Mode::Pinned,
+            schemes: &Scheme::ELLIPTIC,
+            plain: PlainKdf { salt: None, info: b"dynamic-key-v2" },
+        }
+    }
+
+    /// The length in bytes of the hello with a key of `group`: exactly what [`ClientHandshake::hello`] needs.
+    #[must_use]
+    pub const fn hello_len(&self, group: Group) -> usize {
+        let strings = escaped_len(self.device_id)
+            .saturating_add(escaped_len(self.platform))
+            .saturating_add(self.client_type.name().len())
+            .saturating_add(escaped_len(self.client_id));
+        let schemes = match self.mode {
+            Mode::Plain => None,
+            _ => Some(self.schemes),
+        };
+        hello_len(group.spki_len(), strings, schemes)
+    }
+
+    fn first_scheme(&self) -> Option<Scheme> {
+        if self.mode == Mode::Plain { Some(Scheme::EcAes2) } else { self.schemes.first().copied() }
+    }
+
+    fn check(&self) -> Result<Scheme, Error> {
+        let strings =
+            is_claim(self.client_id, 64) && is_claim(self.device_id, 64) && is_claim(self.platform, 32);
+        let schemes = NameList::of_schemes(self.schemes).is_ok();
+        match self.first_scheme() {
+            Some(scheme) if strings && schemes && self.mode != Mode::Mutual => Ok(scheme),
+            _ => Err(Misuse::InvalidConfiguration.into()),
+        }
+    }
+}
+
+/// What a [`ClientHandshake`] needs next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ClientNeed {
+    /// [`Provider::generate`] for this group: hand the key to [`ClientHandshake::generated`].
+    Generate(Group),
+    /// [`ClientHandshake::hello`]: write the hello and send it to `POST /api/info/v2`.
+    Hello,
+    /// [`ClientHandshake::reply`]: the status and body of the answer.
+    Reply,
+    /// [`ClientHandshake::agreement`] for [`Provider::agree`]: hand Z to [`ClientHandshake::agreed`].
+    Agree,
+    /// [`ClientHandshake::verification`] for a [`Verifier`]: hand the outcome to [`ClientHandshake::verified`].
+    Verify,
+    /// [`ClientHandshake::finish`]: the session is there.
+    Finish,
+    /// Nothing: the handshake has failed and its secrets are gone. Begin another.
+    Nothing,
+}
+
+/// A signature to be verified: by whom, over what.
+#[derive(Clone, Copy, Debug)]
+pub struct Verification {
+    kid: KeyId,
+    statement: Statement,
+    signature: Signature,
+}
+
+impl Verification {
+    /// The id of the key that must have signed.
+    #[must_use]
+    pub const fn kid(&self) -> &KeyId {
+        &self.kid
+    }
+
+    /// The 54 bytes that must have been signed.
+    #[must_use]
+    pub const fn message(&self) -> &[u8] {
+        self.statement.as_bytes()
+    }
+
+    /// The ES256 signature, 64 bytes.
+    #[must_use]
+    pub const fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    /// Has `verifier` verify it. Slow.
+    ///
+    /// # Errors
+    /// Those of [`Verifier::verify`].
+    pub fn run(&self, verifier: &mut impl Verifier) -> Result<Verified, CryptoError> {
+        verifier.verify(&self.kid, self.message(), &self.signature)
+    }
+}
+
+/// The client's handshake, up to the session. `TOKEN` is the room for the session's token in bytes, `OUTSTANDING` the
+/// number of requests that may await their responses at once.
+pub struct ClientHandshake<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize = 1> {
+    config: ClientConfig<'c>,
+    state: State<P, TOKEN, OUTSTANDING>,
+    /// The scheme that a 409 named: the one that the next answer must select.
+    named: Option<Scheme>,
+}
+
+impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> fmt::Debug
+    for ClientHandshake<'_, P, TOKEN, OUTSTANDING>
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientHandshake").field("need", &self.need()).finish_non_exhaustive()
+    }
+}
+
+enum State<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> {
+    Generate(Group),
+    Hello(Keys<P>),
+    Reply(AwaitReply<P>),
+    Agree(P::EphemeralKey, PublicKey, Chosen<TOKEN>),
+    Agreeing(Chosen<TOKEN>),
+    Verify(Verification, Session<P, TOKEN, OUTSTANDING>),
+    Finish(Session<P, TOKEN, OUTSTANDING>),
+    Failed,
+}
+
+struct Keys<P: Provider> {
+    private: P::EphemeralKey,
+    public: PublicKey,
+}
+
+struct AwaitReply<P: Provider> {
+    private: P::EphemeralKey,
+    group: Group,
+    /// `None` in plain mode, which has no transcript.
+    transcript: Option<Transcript>,
+    sent: Now,
+}
+
+/// What the answer settled.
+struct Chosen<const TOKEN: usize> {
+    facts: Facts<TOKEN>,
+    /// `None` in plain mode.
+    confirmation: Option<Confirmation>,
+}
+
+struct Confirmation {
+    transcript: TranscriptHash,
+    proof: [u8; HASH_LEN],
+    identity: Option<(KeyId, Signature)>,
+}
+
+impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
+    ClientHandshake<'c, P, TOKEN, OUTSTANDING>
+{
+    /// Begins a handshake.
+    ///
+    /// # Errors
+    /// [`Misuse::InvalidConfiguration`]: a string of another length or character than §2.1 allows, no scheme, a scheme
+    /// twice, or mutual mode, for which this version has no client.
+    pub fn new(config: &ClientConfig<'c>) -> Result<Self, Error> {
+        let first = config.check()?;
+        Ok(Self { config: *config, state: State::Generate(first.group()), named: None })
+    }
+
+    /// What it needs next.
+    #[must_use]
+    pub const fn need(&self) -> ClientNeed {
+        match &self.state {
+            State::Generate(group) => ClientNeed::Generate(*group),
+            State::Hello(_) => ClientNeed::Hello,
+            State::Reply(_) => ClientNeed::Reply,
+            State::Agree(..) | State::Agreeing(_) => ClientNeed::Agree,
+            State::Verify(..) => ClientNeed::Verify,
+            State::Finish(_) => ClientNeed::Finish,
+            State::Failed => ClientNeed::Nothing,
+        }
+    }
+
+    fn wrong_turn(&self) -> Error {
+        match self.state {
+            State::Failed => Misuse::HandshakeFailed.into(),
+            _ => Misuse::WrongTurn.into(),
+        }
+    }
+
+    /// Moves the state out if it is the one whose turn it is; from here on an error leaves `Failed`.
+    fn take<T>(
+        &mut self,
+        expected: impl FnOnce(State<P, TOKEN, OUTSTANDING>) -> Result<T, State<P, TOKEN, OUTSTANDING>>,
+    ) -> Result<T, Error> {
+        match expected(core::mem::replace(&mut self.state, State::Failed)) {
+            Ok(taken) => Ok(taken),
+            Err(other) => {
+                self.state = other;
+                Err(self.wrong_turn())
+            }
+        }
+    }
+
+    /// Takes the outcome of [`Provider::generate`].
+    ///
+    /// # Errors
+    /// [`Misuse::WrongTurn`]; the provider's error, after which the handshake has failed.
+    pub fn generated(
+        &mut self,
+        outcome: Result<(P::EphemeralKey, PublicKey), CryptoError>,
+    ) -> Result<(), Error> {
+        let group = self.take(|state| match state {
+            State::Generate(group) => Ok(group),
+            other => Err(other),
+        })?;
+        let (private, public) = outcome?;
+        if public.group() != group {
+            return Err(CryptoError::Failed.into());
+        }
+        self.state = State::Hello(Keys { private, public });
+        Ok(())
+    }
+
+    /// Writes the hello to the front of `out` and returns its length. `now` is when it is sent: lifetimes count from it.
+    ///
+    /// # Errors
+    /// [`Error::BufferTooSmall`] with [`ClientConfig::hello_len`] and [`Misuse::WrongTurn`]: nothing has changed.
+    /// [`Error::Crypto`]: the handshake has failed.
+    pub fn hello(&mut self, provider: &mut P, now: Now, out: &mut [u8]) -> Result<usize, Error> {
+        if let State::Hello(keys) = &self.state {
+            let needed = self.config.hello_len(keys.public.group());
+            if out.len() < needed {
+                return Err(Error::BufferTooSmall { needed });
+            }
+        }
+        let Keys { private, public } = self.take(|state| match state {
+            State::Hello(keys) => Ok(keys),
+            other => Err(other),
+        })?;
+        let group = public.group();
+        let (length, transcript) = self.write_hello(provider, &public, out)?;
+        self.state = State::Reply(AwaitReply { private, group, transcript, sent: now });
+        debug!("hello: {} bytes", length);
+        Ok(length)
+    }
+
+    fn write_hello(
+        &self,
+        provider: &mut P,
+        public: &PublicKey,
+        out: &mut [u8],
+    ) -> Result<(usize, Option<Transcript>), Error> {
+        let config = &self.config;
+        let needed = config.hello_len(public.group());
+        let mut nonce = [0; HANDSHAKE_NONCE_LEN];
+        let mut nonce_text = [0; base64::encoded_len(HANDSHAKE_NONCE_LEN)];
+        let mut der = [0; Group::MAX_SPKI_LEN];
+        let mut key_text = [0; base64::encoded_len(Group::MAX_SPKI_LEN)];
+        let der = public.write_spki(&mut der)?;
+        let mut message = HelloMessage {
+            public_key: base64::encode(der, &mut key_text)?,
+            device: DeviceMessage { id: config.device_id, platform: config.platform },
+            client: ClientMessage { kind: config.client_type.name(), id: config.client_id },
+            key_agreement: None,
+        };
+        if config.mode == Mode::Plain {
+            return Ok((message.write(needed, out)?, None));
+        }
+        provider.fill(&mut nonce)?;
+        let schemes = NameList::of_schemes(config.schemes).map_err(|_| Misuse::InvalidConfiguration)?;
+        let transcript = Transcript::begin(&ClientFields {
+            binding: Binding::DynamicKeyV2,
+            public_key: der,
+            nonce: &nonce,
+            schemes: &schemes,
+            device_id: config.device_id.as_bytes(),
+            platform: config.platform,
+            client_type: config.client_type.name(),
+            client_id: config.client_id,
+            kid: None,
+        })
+        .map_err(|_| Misuse::InvalidConfiguration)?;
+        message.key_agreement =
+            Some(OfferMessage { schemes: &schemes, nonce: base64::encode(&nonce, &mut nonce_text)? });
+        Ok((message.write(needed, out)?, Some(transcript)))
+    }
+
+    /// Takes the answer: its HTTP status and the whole of its body.
+    ///
+    /// A 409 that names an offered scheme of another group leads back to [`ClientNeed::Generate`], once.
+    ///
+    /// # Errors
+    /// [`Misuse::WrongTurn`]: nothing has changed. After any other the handshake has failed: [`Peer::Malformed`],
+    /// [`Peer::InvalidPublicKey`], [`Peer::Downgrade`], [`Error::Refused`] with the gateway's code (a hint from whoever
+    /// sits on the wire), [`Peer::UnexpectedStatus`], [`Incompatible`].
+    pub fn reply(&mut self, status: u16, body: &[u8]) -> Result<(), Error> {
+        let waiting = self.take(|state| match state {
+            State::Reply(waiting) => Ok(waiting),
+            other => Err(other),
+        })?;
+        if status == 200 {
+            let (peer, chosen) = self.choose(body, waiting.group, waiting.transcript, waiting.sent)?;
+            self.state = State::Agree(waiting.private, peer, chosen);
+            return Ok(());
+        }
+        let fields = ErrorFields::parse(body).map_err(|_| Peer::UnexpectedStatus(status))?;
+        match fields.code.filter(|code| code.status() == status) {
+            Some(Code::RetryWithScheme) => {
+                let scheme = fields.scheme.ok_or(Peer::Malformed)?;
+                let offered = self.config.mode != Mode::Plain && self.config.schemes.contains(&scheme);
+                if !offered || self.named.is_some() || scheme.group() == waiting.group {
+                    return Err(Peer::Downgrade.into());
+                }
+                self.named = Some(scheme);
+                self.state = State::Generate(scheme.group());
+                Ok(())
+            }
+            Some(code) => Err(Error::Refused(code)),
+            None => Err(Peer::UnexpectedStatus(status).into()),
+        }
+    }
+
+    /// Checks the answer against what was demanded, and completes the transcript.
+    fn choose(
+        &self,
+        body: &[u8],
+        group: Group,
+        transcript: Option<Transcript>,
+        sent: Now,
+    ) -> Result<(PublicKey, Chosen<TOKEN>), Error> {
+        let answer = AnswerFields::parse(body, transcript.is_some())?;
+        let mut der = [0; Group::MAX_SPKI_LEN];
+        let der = match answer.public_key.base64(&mut der) {
+            Ok(der) => der,
+            Err(Base64Error::BufferTooSmall(_)) => return Err(Peer::InvalidPublicKey.into()),
+            Err(_) => return Err(Peer::Malformed.into()),
+        };
+        let peer = PublicKey::from_spki(der).map_err(|_| Peer::InvalidPublicKey)?;
+        if peer.group() != group {
+            return Err(Peer::InvalidPublicKey.into());
+        }
+
+        let mut facts = self.facts(&answer, sent)?;
+        let (Some(transcript), Some(choice)) = (transcript, &answer.choice) else {
+            return if self.config.mode == Mode::Plain {
+                Ok((peer, Chosen { facts, confirmation: None }))
+            } else {
+                Err(Peer::Downgrade.into())
+            };
+        };
+        facts.scheme = self.accept(choice, group)?;
+        let features = choice.features()?;
+        if !features.is_empty() {
+            return Err(Peer::Downgrade.into()); // none was offered
+        }
+        let transcript = transcript
+            .finish(&ServerFields {
+                public_key: der,
+                nonce: &choice.nonce,
+                scheme: facts.scheme,
+                session_id: &facts.id,
+                expires_at: &answer.expires_at,
+                token: facts.token.as_str(),
+                identifier: &[],
+                kid: choice.identity.as_ref().map(|(kid, _)| kid),
+                expires_in: choice.expires_in_digits,
+                expire_token: answer.expire_token_digits,
+                offered_features: Some(&NameList::new()),
+                selected_features: Some(&features),
+            })
+            .map_err(|_| Peer::Malformed)?;
+        // Below pinned mode nobody could verify the signature: it is in the transcript, and that is all.
+        let identity = choice.identity.filter(|_| self.config.mode >= Mode::Pinned);
+        let confirmation = Some(Confirmation { transcript, proof: choice.proof, identity });
+        Ok((peer, Chosen { facts, confirmation }))
+    }
+
+    /// The session's facts as the answer has them.
+    fn facts(&self, answer: &AnswerFields<'_>, sent: Now) -> Result<Facts<TOKEN>, Error> {
+        let id = session_id(answer.session_id).ok_or(Peer::Malformed)?;
+        let length = answer.token.len();
+        let token = Token::copy_json(answer.token).ok_or(Incompatible::TokenTooLong { length })?;
+        if !is_token(token.as_str()) {
+            return Err(Peer::Malformed.into());
+        }
+        let mut ends = Timestamp::parse(answer.expires_at.as_bytes()).map_err(|_| Peer::Malformed)?;
+        if answer.expire_token != 0 {
+            ends = ends.min(Timestamp::from_unix_secs(answer.expire_token));
+        }
+        let expires_in = answer.choice.as_ref().map(|choice| choice.expires_in);
+        let mut expiry = Expiry::new(sent, ends, expires_in);
+        if expiry.is_over(sent) {
+            return Err(Incompatible::AlreadyExpired.into());
+        }
+        Ok(Facts { id, token, mode: self.config.mode, scheme: Scheme::EcAes2, expiry })
+    }
+
+    /// The scheme that the answer selects, if it is one that we may accept.
+    fn accept(&self, choice: &ChoiceFields<'_>, group: Group) -> Result<Scheme, Error> {
+        choice
+            .scheme
+            .filter(|scheme| self.config.schemes.contains(scheme) && scheme.group() == group)
+            .filter(|scheme| self.named.is_none_or(|named| named == *scheme))
+            .filter(|_| self.config.mode < Mode::Pinned || choice.identity.is_some())
+            .ok_or(Error::Peer(Peer::Downgrade))
+    }
+
+    /// The private key and the peer's public one, for [`Provider::agree`]. They are handed out once.
+    ///
+    /// # Errors
+    /// [`Misuse::WrongTurn`].
+    pub fn agreement(&mut self) -> Result<(P::EphemeralKey, PublicKey), Error> {
+        let (private, peer, chosen) = self.take(|state| match state {
+            State::Agree(private, peer, chosen) => Ok((private, peer, chosen)),
+            other => Err(other),
+        })?;
+        self.state = State::Agreeing(chosen);
+        Ok((private, peer))
+    }
+
+    /// Takes the outcome of [`Provider::agree`], derives the keys and checks the proof.
+    ///
+    /// # Errors
+    /// [`Misuse::WrongTurn`]: nothing has changed. After any other the handshake has failed: [`Peer::InvalidPublicKey`],
+    /// [`Peer::Authentication`], [`Error::Crypto`].
+    pub fn agreed(
+        &mut self,
+        provider: &mut P,
+        outcome: Result<P::SharedSecret, CryptoError>,
+    ) -> Result<(), Error> {
+        let chosen = self.take(|state| match state {
+            State::Agreeing(chosen) => Ok(chosen),
+            other => Err(other),
+        })?;
+        let (z, mode) = (outcome?, self.config.mode);
+        let Some(Confirmation { transcript, proof, identity }) = chosen.confirmation else {
+            self.state = State::Finish(self.plain_session(provider, z, chosen.facts)?);
+            return Ok(());
+        };
+        let schedule = Schedule::new(provider, &transcript, z)?;
+        if !proof::matches(&schedule.proof(provider, &transcript)?, &proof) {
+            return Err(Peer::Authentication.into());
+        }
+        let aead = chosen.facts.scheme.aead();
+        let mut traffic = |write, iv| -> Result<_, CryptoError> {
+            Ok(Traffic { key: schedule.key(provider, write, aead)?, iv: schedule.iv(provider, iv)? })
+        };
+        let (requests, responses) =
+            (traffic(Label::ClientWrite, Label::ClientIv)?, traffic(Label::ServerWrite, Label::ServerIv)?);
+        let session = Session {
+            facts: chosen.facts,
+            sealer: Sealer { traffic: requests, nonces: NonceSequence::new([0; 4], limit::MESSAGES) },
+            opener: Opener {
+                traffic: responses,
+                binding: ResponseBinding::Request,
+                outstanding: Outstanding::new(),
+            },
+            exporter: Some(schedule.secret(provider, Label::Exporter)?),
+        };
+        self.state = match identity {
+            Some((kid, signature)) => {
+                let statement = Statement::new(Role::Server, &transcript);
+                State::Verify(Verification { kid, statement, signature }, session)
+            }
+            None if mode >= Mode::Pinned => return Err(Peer::Downgrade.into()),
+            None => State::Finish(session),
+        };
+        Ok(())
+    }
+
+    fn plain_session(
+        &self,
+        provider: &mut P,
+        z: P::SharedSecret,
+        facts: Facts<TOKEN>,
+    ) -> Result<Session<P, TOKEN, OUTSTANDING>, Error> {
+        let mut random = [0; 4];
+        provider.fill(&mut random)?;
+        let prefix = plain_request_prefix(random);
+        let (seal, open) = self.config.plain.keys(provider, z, &facts.id)?;
+        Ok(Session {
+            facts,
+            sealer: Sealer {
+                traffic: Traffic { key: seal, iv: [0; NONCE_LEN] },
+                nonces: NonceSequence::new(prefix, limit::PLAIN_REQUESTS),
+            },
+            opener: Opener {
+                traffic: Traffic { key: open, iv: [0; NONCE_LEN] },
+                binding: ResponseBinding::NotOwn(prefix),
+                outstanding: Outstanding::new(),
+            },
+            exporter: None,
+        })
+    }
+
+    /// The gateway's signature, to be verified by a key that the client pins.
+    ///
+    /// # Errors
+    /// [`Misuse::WrongTurn`].
+    pub fn verification(&self) -> Result<Verification, Error> {
+        match &self.state {
+            State::Verify(verification, _) => Ok(*verification),
+            _ => Err(self.wrong_turn()),
+        }
+    }
+
+    /// Takes the outcome of [`Verification::run`].
+    ///
+    /// # Errors
+    /// [`Misuse::WrongTurn`]: nothing has changed. [`Peer::Authentication`]: the handshake has failed.
+    pub fn verified(&mut self, outcome: Result<Verified, CryptoError>) -> Result<(), Error> {
+        let session = self.take(|state| match state {
+            State::Verify(_, session) => Ok(session),
+            other => Err(other),
+        })?;
+        let _: Verified = outcome?;
+        self.state = State::Finish(session);
+        Ok(())
+    }
+
+    /// Ends in a session.
+    ///
+    /// # Errors
+    /// [`Misuse::WrongTurn`] when a step is missing, [`Misuse::HandshakeFailed`] when one failed.
+    pub fn finish(mut self) -> Result<Session<P, TOKEN, OUTSTANDING>, Error> {
+        self.take(|state| match state {
+            State::Finish(session) => Ok(session),
+            other => Err(other),
+        })
+    }
+
+    /// Performs the slow operations that are due, one after the other, until the machine needs something else.
+    ///
+    /// # Errors
+    /// Those of the steps.
+    pub fn compute(&mut self, provider: &mut P, verifier: &mut impl Verifier) -> Result<ClientNeed, Error> {
+        loop {
+            match self.need() {
+                ClientNeed::Generate(group) => self.generated(provider.generate(group))?,
+                ClientNeed::Agree => {
+                    let (private, peer) = self.agreement()?;
+                    let outcome = provider.agree(private, &peer);
+                    self.agreed(provider, outcome)?;
+                }
+                ClientNeed::Verify => self.verified(self.verification()?.run(verifier))?,
+                other => return Ok(other),
+            }
+        }
+    }
+}

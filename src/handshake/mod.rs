@@ -1,0 +1,27 @@
+//! The handshake (§2.1 to §2.3): one stepped machine for each role, and the messages of the binding.
+//!
+//! A machine does no I/O, has no clock and performs no slow operation: it says what it [needs](ClientNeed) next and takes
+//! the result.
+
+pub mod client;
+pub mod dynamic_key;
+pub mod server;
+
+pub use client::{ClientConfig, ClientHandshake, ClientNeed, Verification};
+pub use server::{
+    Claims, ClientPolicy, Refusal, ServerError, ServerFacts, ServerHandshake, ServerNeed, ServerPolicy,
+};
+
+/// The length in bytes of the nonces that our hellos and answers carry; peers send 16 to 32.
+pub const HANDSHAKE_NONCE_LEN: usize = 16;
+
+/// Whether `text` is 1 to `max` characters of 0x20–0x7E, as device and client strings are (§2.1).
+#[must_use]
+pub const fn is_claim(text: &str, max: usize) -> bool {
+    let (mut valid, mut rest) = (!text.is_empty() && text.len() <= max, text.as_bytes());
+    while let [byte, after @ ..] = rest {
+        valid &= matches!(*byte, 0x20..=0x7e);
+        rest = after;
+    }
+    valid
+}

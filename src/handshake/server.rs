@@ -1,0 +1,587 @@
+//! The server's handshake.
+//!
+//! ```text
+//! Hello ─▶ Generate ─▶ Agree ─▶ Answer ─▶ Sign ─▶ Finish        (without an identity, and in plain mode, no Sign)
+//! ```
+
+use super::HANDSHAKE_NONCE_LEN;
+use super::dynamic_key::{
+    AnswerMessage, ChoiceMessage, Hello, IdentityMessage, OfferFields, SIGNATURE_BLANK, decimal, error_len,
+    fill_signature, write_error,
+};
+use crate::agreement::proof::{Role, Statement};
+use crate::agreement::schedule::{Label, PlainKdf, Schedule};
+use crate::agreement::transcript::{Binding, ClientFields, ServerFields, Transcript};
+use crate::codec::base64;
+use crate::codec::spki::{Group, PublicKey};
+use crate::codec::timestamp::{self, Timestamp};
+use crate::crypto::provider::{CryptoError, HASH_LEN, NONCE_LEN, Provider};
+use crate::crypto::{KeyId, Signature, Signer};
+use crate::envelope::Traffic;
+use crate::error::{Code, Error, Misuse, Peer};
+use crate::log::debug;
+use crate::scheme::{NameList, Preference, Scheme, negotiate};
+use crate::session::server::plain_response_prefix;
+use crate::session::{ClientFacts, ClientType, Mode, ServerSession, SessionId, is_session_id, is_token};
+use core::fmt;
+
+/// What a hello claims, before anything is proven.
+#[derive(Clone, Copy, Debug)]
+pub struct Claims<'a> {
+    /// `client.type`.
+    pub client_type: ClientType,
+    /// `client.clientId`.
+    pub client_id: &'a str,
+    /// `device.id`.
+    pub device_id: &'a str,
+    /// `device.platform`.
+    pub platform: &'a str,
+    /// The id of the identity that the client claims to hold.
+    pub kid: Option<&'a KeyId>,
+}
+
+/// What the policy grants a client.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientPolicy<'p> {
+    /// The schemes that are accepted.
+    pub schemes: &'p [Scheme],
+    /// Whose order decides among them.
+    pub preference: Preference,
+    /// The least mode; pinned counts as confirmed, for a gateway cannot see whether a client pins.
+    pub least_mode: Mode,
+}
+
+/// Which clients a server talks to, and how.
+pub trait ServerPolicy {
+    /// What the client that makes these claims is granted; `None` when it is not known.
+    fn client(&self, claims: &Claims<'_>) -> Option<ClientPolicy<'_>>;
+}
+
+/// An error that the server answers with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Refusal {
+    /// Its code.
+    pub code: Code,
+    /// The scheme that a 409 names.
+    pub scheme: Option<Scheme>,
+}
+
+impl Refusal {
+    /// The length of its JSON in bytes.
+    #[must_use]
+    pub const fn body_len(&self) -> usize {
+        error_len(self.code, self.scheme)
+    }
+
+    /// Writes its JSON (§2.6) to the front of `out` and returns the length.
+    ///
+    /// # Errors
+    /// [`Error::BufferTooSmall`] with [`Refusal::body_len`].
+    pub fn write(&self, out: &mut [u8]) -> Result<usize, Error> {
+        write_error(self.code, self.scheme, out)
+    }
+}
+
+impl From<Code> for Refusal {
+    fn from(code: Code) -> Self {
+        Self { code, scheme: None }
+    }
+}
+
+/// Why a step of the server failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ServerError {
+    /// The peer, or the provider: answer with this. The handshake has failed.
+    Refuse(Refusal),
+    /// The caller can mend it, and nothing has changed.
+    Misuse(Error),
+}
+
+impl ServerError {
+    /// Refuses with `code`.
+    pub(crate) fn code(code: Code) -> Self {
+        Self::Refuse(code.into())
+    }
+}
+
+impl From<Error> for ServerError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Peer(Peer::InvalidPublicKey) => Self::code(Code::InvalidPublicKey),
+            Error::Peer(Peer::Authentication) => Self::code(Code::EncryptionError),
+            Error::Peer(_) => Self::code(Code::MalformedRequest),
+            Error::SessionExpired => Self::code(Code::SessionExpired),
+            // A failing provider: nothing is served unchecked.
+            Error::Crypto(_) => Self::code(Code::StoreUnavailable),
+            other => Self::Misuse(other),
+        }
+    }
+}
+
+impl From<CryptoError> for ServerError {
+    fn from(error: CryptoError) -> Self {
+        Error::from(error).into()
+    }
+}
+
+impl fmt::Display for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refuse(refusal) => write!(f, "refused with {}", refusal.code),
+            Self::Misuse(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for ServerError {}
+
+/// What the server gives a session, for [`ServerHandshake::answer`].
+#[derive(Clone, Copy, Debug)]
+pub struct ServerFacts<'a> {
+    /// `[A-Za-z0-9._~-]{1,64}` with at least 128 random bits.
+    pub session_id: &'a str,
+    /// `[A-Za-z0-9._~+/=-]{1,4096}`.
+    pub token: &'a str,
+    /// The token's expiry in Unix seconds; 0 is with the session.
+    pub expire_token: u64,
+    /// The session's end.
+    pub expires_at: Timestamp,
+    /// The session's length in seconds.
+    pub expires_in: u64,
+    /// The instance of the gateway, unique in its fleet: the first four bytes of its responses' nonces.
+    pub instance: u32,
+    /// The identity that will sign, where there is one.
+    pub identity: Option<KeyId>,
+    /// How plain mode derives its key.
+    pub plain: PlainKdf<'a>,
+}
+
+/// What a [`ServerHandshake`] needs next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ServerNeed {
+    /// [`ServerHandshake::hello`]: the body of `POST /api/info/v2`.
+    Hello,
+    /// [`Provider::generate`] for this group: hand the key to [`ServerHandshake::generated`].
+    Generate(Group),
+    /// [`ServerHandshake::agreement`] for [`Provider::agree`]: hand Z to [`ServerHandshake::agreed`].
+    Agree,
+    /// [`ServerHandshake::answer`]: the session's facts.
+    Answer,
+    /// [`ServerHandshake::statement`] for a [`Signer`]: hand the signature to [`ServerHandshake::signed`].
+    Sign,
+    /// [`ServerHandshake::finish`]: send the answer, keep the session.
+    Finish,
+    /// Nothing: the handshake has failed and its secrets are gone.
+    Nothing,
+}
+
+/// The server's handshake, up to the answer and the session.
+pub struct ServerHandshake<P: Provider> {
+    state: State<P>,
+}
+
+enum State<P: Provider> {
+    Hello,
+    Generate(Accepted),
+    Agree(P::EphemeralKey, PublicKey, Accepted),
+    Agreeing(PublicKey, Accepted),
+    Answer(P::SharedSecret, PublicKey, Accepted),
+    Sign(Statement, ServerSession<P>),
+    Finish(ServerSession<P>),
+    Failed,
+}
+
+/// What the hello settled.
+struct Accepted {
+    client: ClientFacts,
+    peer: PublicKey,
+    scheme: Scheme,
+    /// `None` in plain mode.
+    confirmation: Option<Offered>,
+}
+
+struct Offered {
+    transcript: Transcript,
+    features: NameList,
+}
+
+impl<P: Provider> fmt::Debug for ServerHandshake<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerHandshake").field("need", &self.need()).finish_non_exhaustive()
+    }
+}
+
+impl<P: Provider> Default for ServerHandshake<P> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<P: Provider> ServerHandshake<P> {
+    /// Awaits a hello.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { state: State::Hello }
+    }
+
+    /// What it needs next.
+    #[must_use]
+    pub const fn need(&self) -> ServerNeed {
+        match &self.state {
+            State::Hello => ServerNeed::Hello,
+            State::Generate(accepted) => ServerNeed::Generate(accepted.scheme.group()),
+            State::Agree(..) | State::Agreeing(..) => ServerNeed::Agree,
+            State::Answer(..) => ServerNeed::Answer,
+            State::Sign(..) => ServerNeed::Sign,
+            State::Finish(_) => ServerNeed::Finish,
+            State::Failed => ServerNeed::Nothing,
+        }
+    }
+
+    fn wrong_turn(&self) -> Error {
+        match self.state {
+            State::Failed => Misuse::HandshakeFailed.into(),
+            _ => Misuse::WrongTurn.into(),
+        }
+    }
+
+    /// Moves the state out if it is the one whose turn it is; from here on an error leaves `Failed`.
+    fn take<T>(&mut self, expected: impl FnOnce(State<P>) -> Result<T, State<P>>) -> Result<T, ServerError> {
+        match expected(core::mem::replace(&mut self.state, State::Failed)) {
+            Ok(taken) => Ok(taken),
+            Err(other) => {
+                self.state = other;
+                Err(ServerError::Misuse(self.wrong_turn()))
+            }
+        }
+    }
+
+    /// Takes the hello that fills `body` (its key is decoded in place) and chooses the scheme. The checks come in the
+    /// order of §2.1: JSON shape → client → mode → common scheme → key → the key's group.
+    ///
+    /// # Errors
+    /// [`ServerError::Refuse`] with the code of §2.6.
+    pub fn hello(
+        &mut self,
+        provider: &mut P,
+        policy: &impl ServerPolicy,
+        body: &mut [u8],
+    ) -> Result<(), ServerError> {
+        self.take(|state| match state {
+            State::Hello => Ok(()),
+            other => Err(other),
+        })?;
+        let hello = Hello::parse(body)?;
+        let client_type =
+            ClientType::from_name(&hello.client_type).ok_or(ServerError::code(Code::ClientNotAllowed))?;
+        let kid = hello.offer.as_ref().and_then(|offer| offer.kid.as_ref());
+        let claims = Claims {
+            client_type,
+            client_id: &hello.client_id,
+            device_id: &hello.device_id,
+            platform: &hello.platform,
+            kid,
+        };
+        let granted = policy.client(&claims).ok_or(ServerError::code(Code::ClientNotAllowed))?;
+        // This version registers no client identities, so none can be the claimed one.
+        if kid.is_some() {
+            return Err(ServerError::code(Code::ClientNotAllowed));
+        }
+        let mode = if hello.offer.is_some() { Mode::Pinned } else { Mode::Plain };
+        if mode < granted.least_mode {
+            return Err(ServerError::code(Code::ConfirmationRequired));
+        }
+        let scheme = match &hello.offer {
+            Some(offer) => negotiate(&offer.schemes, granted.schemes, granted.preference),
+            None => Some(Scheme::EcAes2).filter(|scheme| granted.schemes.contains(scheme)),
+        };
+        let scheme = scheme.ok_or(ServerError::code(Code::NoCommonScheme))?;
+        let der = body.get(hello.public_key.clone()).unwrap_or_default();
+        let peer = PublicKey::from_spki(der).map_err(|_| ServerError::code(Code::InvalidPublicKey))?;
+        if peer.group() != scheme.group() {
+            provider.validate(&peer)?;
+            return Err(match mode {
+                Mode::Plain => ServerError::code(Code::InvalidPublicKey),
+                _ => ServerError::Refuse(Refusal { code: Code::RetryWithScheme, scheme: Some(scheme) }),
+            });
+        }
+        let confirmation = hello.offer.as_ref().map(|offer| offered(&claims, offer, der)).transpose()?;
+        let client = ClientFacts { client_type, client_id: hello.client_id, device_id: hello.device_id };
+        self.state = State::Generate(Accepted { client, peer, scheme, confirmation });
+        debug!("hello accepted: {}", scheme);
+        Ok(())
+    }
+
+    /// Takes the outcome of [`Provider::generate`].
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub fn generated(
+        &mut self,
+        outcome: Result<(P::EphemeralKey, PublicKey), CryptoError>,
+    ) -> Result<(), ServerError> {
+        let accepted = self.take(|state| match state {
+            State::Generate(accepted) => Ok(accepted),
+            other => Err(other),
+        })?;
+        let (private, public) = outcome?;
+        if public.group() != accepted.scheme.group() {
+            return Err(CryptoError::Failed.into());
+        }
+        self.state = State::Agree(private, public, accepted);
+        Ok(())
+    }
+
+    /// The private key and the peer's public one, for [`Provider::agree`]. They are handed out once.
+    ///
+    /// # Errors
+    /// [`Misuse::WrongTurn`].
+    pub fn agreement(&mut self) -> Result<(P::EphemeralKey, PublicKey), ServerError> {
+        let (private, public, accepted) = self.take(|state| match state {
+            State::Agree(private, public, accepted) => Ok((private, public, accepted)),
+            other => Err(other),
+        })?;
+        let peer = accepted.peer;
+        self.state = State::Agreeing(public, accepted);
+        Ok((private, peer))
+    }
+
+    /// Takes the outcome of [`Provider::agree`].
+    ///
+    /// # Errors
+    /// [`ServerError`]; [`Code::InvalidPublicKey`] when the peer's key is no valid element of its group.
+    pub fn agreed(&mut self, outcome: Result<P::SharedSecret, CryptoError>) -> Result<(), ServerError> {
+        let (public, accepted) = self.take(|state| match state {
+            State::Agreeing(public, accepted) => Ok((public, accepted)),
+            other => Err(other),
+        })?;
+        self.state = State::Answer(outcome?, public, accepted);
+        Ok(())
+    }
+
+    /// Whose session it will be, once the hello was accepted and until the answer is written.
+    #[must_use]
+    pub const fn client(&self) -> Option<&ClientFacts> {
+        match &self.state {
+            State::Generate(accepted)
+            | State::Agree(_, _, accepted)
+            | State::Agreeing(_, accepted)
+            | State::Answer(_, _, accepted) => Some(&accepted.client),
+            _ => None,
+        }
+    }
+
+    /// Derives the keys and writes the answer to the front of `out`, its signature left blank where there is an identity.
+    /// Returns its length.
+    ///
+    /// # Errors
+    /// [`ServerError::Misuse`] with [`Error::BufferTooSmall`], whose `needed` is exact, or
+    /// [`Misuse::InvalidConfiguration`] for facts outside §2.1: nothing has changed. [`ServerError::Refuse`] when the
+    /// provider fails.
+    pub fn answer(
+        &mut self,
+        provider: &mut P,
+        facts: &ServerFacts<'_>,
+        out: &mut [u8],
+    ) -> Result<usize, ServerError> {
+        let State::Answer(_, public, accepted) = &self.state else {
+            return Err(ServerError::Misuse(self.wrong_turn()));
+        };
+        let id = SessionId::try_from(facts.session_id).ok().filter(|id| is_session_id(id));
+        let id = id.filter(|_| is_token(facts.token));
+        let id = id.ok_or(ServerError::Misuse(Misuse::InvalidConfiguration.into()))?;
+
+        let features = NameList::new(); // none is selected in this version
+        let blank_proof = [b'A'; base64::encoded_len(HASH_LEN)];
+        let mut nonce = [0; HANDSHAKE_NONCE_LEN];
+        let mut nonce_text = [0; base64::encoded_len(HANDSHAKE_NONCE_LEN)];
+        let mut der = [0; Group::MAX_SPKI_LEN];
+        let mut key_text = [0; base64::encoded_len(Group::MAX_SPKI_LEN)];
+        let mut time = [0; timestamp::LEN];
+        let der = public.write_spki(&mut der).map_err(Error::from)?;
+        let expires_at = facts.expires_at.write(&mut time).map_err(Error::from)?;
+        let kid = facts.identity.filter(|_| accepted.confirmation.is_some());
+        let mut message = AnswerMessage {
+            public_key: base64::encode(der, &mut key_text).map_err(Error::from)?,
+            session_id: facts.session_id,
+            token: facts.token,
+            expire_token: facts.expire_token,
+            expires_at,
+            key_agreement: accepted.confirmation.as_ref().map(|_| ChoiceMessage {
+                scheme: accepted.scheme.name(),
+                nonce: core::str::from_utf8(&[b'A'; base64::encoded_len(HANDSHAKE_NONCE_LEN)])
+                    .unwrap_or_default(),
+                features: &features,
+                expires_in: facts.expires_in,
+                proof: core::str::from_utf8(&blank_proof).unwrap_or_default(),
+                identity: kid
+                    .as_ref()
+                    .map(|kid| IdentityMessage { kid: kid.as_str(), signature: SIGNATURE_BLANK }),
+            }),
+        };
+        let needed = message.length();
+        if out.len() < needed {
+            return Err(ServerError::Misuse(Error::BufferTooSmall { needed }));
+        }
+
+        let State::Answer(z, _, accepted) = core::mem::replace(&mut self.state, State::Failed) else {
+            return Err(ServerError::Misuse(self.wrong_turn()));
+        };
+        let mut ends = facts.expires_at;
+        if facts.expire_token != 0 {
+            ends = ends.min(Timestamp::from_unix_secs(facts.expire_token));
+        }
+        let Accepted { client, scheme, confirmation, .. } = accepted;
+        let (Some(offered), Some(choice)) = (confirmation, &mut message.key_agreement) else {
+            let mut random = [0; 4];
+            provider.fill(&mut random)?;
+            let (open, seal) = facts.plain.keys(provider, z, &id)?;
+            let length = message.write(out)?;
+            self.state = State::Finish(ServerSession {
+                id,
+                client,
+                mode: Mode::Plain,
+                scheme,
+                ends,
+                requests: Traffic { key: open, iv: [0; NONCE_LEN] },
+                responses: Traffic { key: seal, iv: [0; NONCE_LEN] },
+                prefix: plain_response_prefix(random),
+                exporter: None,
+            });
+            return Ok(length);
+        };
+
+        provider.fill(&mut nonce)?;
+        choice.nonce = base64::encode(&nonce, &mut nonce_text).map_err(Error::from)?;
+        let transcript = offered
+            .transcript
+            .finish(&ServerFields {
+                public_key: der,
+                nonce: &nonce,
+                scheme,
+                session_id: &id,
+                expires_at,
+                token: facts.token,
+                identifier: &[],
+                kid: kid.as_ref(),
+                expires_in: &decimal(facts.expires_in),
+                expire_token: &decimal(facts.expire_token),
+                offered_features: Some(&offered.features),
+                selected_features: Some(&features),
+            })
+            .map_err(|_| ServerError::code(Code::MalformedRequest))?;
+        let schedule = Schedule::new(provider, &transcript, z)?;
+        let mut proof_text = [0; base64::encoded_len(HASH_LEN)];
+        let proof = schedule.proof(provider, &transcript)?;
+        choice.proof = base64::encode(&proof, &mut proof_text).map_err(Error::from)?;
+        let mut traffic = |write, iv| -> Result<_, CryptoError> {
+            Ok(Traffic { key: schedule.key(provider, write, scheme.aead())?, iv: schedule.iv(provider, iv)? })
+        };
+        let (requests, responses) =
+            (traffic(Label::ClientWrite, Label::ClientIv)?, traffic(Label::ServerWrite, Label::ServerIv)?);
+        let exporter = Some(schedule.secret(provider, Label::Exporter)?);
+        let length = message.write(out)?;
+        let session = ServerSession {
+            id,
+            client,
+            mode: Mode::Confirmed,
+            scheme,
+            ends,
+            requests,
+            responses,
+            prefix: facts.instance.to_be_bytes(),
+            exporter,
+        };
+        self.state = match kid {
+            Some(_) => State::Sign(Statement::new(Role::Server, &transcript), session),
+            None => State::Finish(session),
+        };
+        Ok(length)
+    }
+
+    /// What the server's identity has to sign, 54 bytes.
+    ///
+    /// # Errors
+    /// [`Misuse::WrongTurn`].
+    pub fn statement(&self) -> Result<Statement, ServerError> {
+        match &self.state {
+            State::Sign(statement, _) => Ok(*statement),
+            _ => Err(ServerError::Misuse(self.wrong_turn())),
+        }
+    }
+
+    /// Takes the signature and writes it into the answer, which fills `answer`.
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub fn signed(
+        &mut self,
+        outcome: Result<Signature, CryptoError>,
+        answer: &mut [u8],
+    ) -> Result<(), ServerError> {
+        let session = self.take(|state| match state {
+            State::Sign(_, session) => Ok(session),
+            other => Err(other),
+        })?;
+        fill_signature(answer, &outcome?)?;
+        self.state = State::Finish(session);
+        Ok(())
+    }
+
+    /// Ends in a session. Store it before the answer is sent.
+    ///
+    /// # Errors
+    /// [`Misuse::WrongTurn`] when a step is missing, [`Misuse::HandshakeFailed`] when one failed.
+    pub fn finish(mut self) -> Result<ServerSession<P>, ServerError> {
+        self.take(|state| match state {
+            State::Finish(session) => Ok(session),
+            other => Err(other),
+        })
+    }
+
+    /// Performs the slow operations that are due before the answer is written.
+    ///
+    /// # Errors
+    /// Those of the steps.
+    pub fn compute(&mut self, provider: &mut P) -> Result<ServerNeed, ServerError> {
+        loop {
+            match self.need() {
+                ServerNeed::Generate(group) => self.generated(provider.generate(group))?,
+                ServerNeed::Agree => {
+                    let (private, peer) = self.agreement()?;
+                    self.agreed(provider.agree(private, &peer))?;
+                }
+                other => return Ok(other),
+            }
+        }
+    }
+
+    /// Signs the answer, which fills `answer`, where that is due.
+    ///
+    /// # Errors
+    /// Those of the steps.
+    pub fn sign(&mut self, signer: &mut impl Signer, answer: &mut [u8]) -> Result<(), ServerError> {
+        let statement = self.statement()?;
+        self.signed(signer.sign(statement.as_bytes()), answer)
+    }
+}
+
+/// The offer, taken into the transcript.
+fn offered(claims: &Claims<'_>, offer: &OfferFields, der: &[u8]) -> Result<Offered, ServerError> {
+    let transcript = Transcript::begin(&ClientFields {
+        binding: Binding::DynamicKeyV2,
+        public_key: der,
+        nonce: &offer.nonce,
+        schemes: &offer.schemes,
+        device_id: claims.device_id.as_bytes(),
+        platform: claims.platform,
+        client_type: claims.client_type.name(),
+        client_id: claims.client_id,
+        kid: claims.kid,
+    })
+    .map_err(|_| ServerError::code(Code::MalformedRequest))?;
+    Ok(Offered { transcript, features: offer.features.clone() })
+}
