@@ -9,5 +9,6 @@ extern crate std;
 
 pub mod codec;
 mod secret;
+pub mod transport;
 
 pub use secret::Secret;
