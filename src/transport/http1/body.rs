@@ -32,14 +32,6 @@ impl Body {
         }
     }
 
-    /// How many bytes may be read at most without reading past the message, where that is known.
-    pub(super) const fn most(&self) -> usize {
-        match self {
-            Self::Length(left) => *left,
-            Self::Chunked(_) | Self::UntilEnd => usize::MAX,
-        }
-    }
-
     /// Takes the next bytes. If there are any and the body is not complete, the span is not empty; bytes after it
     /// are to be given again.
     pub(super) fn advance(&mut self, bytes: &[u8]) -> Result<Span, Refusal> {

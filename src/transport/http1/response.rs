@@ -62,17 +62,13 @@ impl Receiver {
 
     /// Where the next bytes go: never empty.
     pub(super) fn room<'b>(&'b mut self, buffer: &'b mut [u8]) -> Result<&'b mut [u8], Refusal> {
-        let most = match &self.stage {
-            Stage::Head(_) if self.filled >= buffer.len() => return Err(Refusal::HeadTooLong),
-            Stage::Head(_) => usize::MAX,
-            Stage::Body(_, body) => body.most(),
-        };
-        let room = match buffer.get_mut(self.filled..) {
-            Some(room) if !room.is_empty() => room,
-            _ => &mut self.spill,
-        };
-        let length = room.len().min(most);
-        Ok(room.get_mut(..length).unwrap_or_default())
+        if matches!(self.stage, Stage::Head(_)) && self.filled >= buffer.len() {
+            return Err(Refusal::HeadTooLong);
+        }
+        match buffer.get_mut(self.filled..) {
+            Some(room) if !room.is_empty() => Ok(room),
+            _ => Ok(&mut self.spill),
+        }
     }
 
     /// Takes the `read` bytes that came into [`Receiver::room`], at least one.
