@@ -6,6 +6,9 @@ use httparse::Header;
 /// How many header fields a head may have.
 pub(super) const MAX_HEADERS: usize = 24;
 
+/// The fields that may come once, in the order of [`Fields::of`].
+const SINGLE: [&str; 4] = ["content-length", "transfer-encoding", "content-type", "retry-after"];
+
 /// Finds the end of a head in bytes that come in any portions: the first empty line.
 ///
 /// Every line ends in CR LF. A CR or LF by itself, which others may or may not take for a line end, is refused.
@@ -61,24 +64,19 @@ impl Fields {
     /// that is read here, sent twice (even in agreement); a length that is not plain digits; a coding other than
     /// `chunked`; a length beside a coding (RFC 9112 §6.3).
     pub(super) fn of(headers: &[Header<'_>]) -> Result<Self, Refusal> {
-        let [mut length, mut coding, mut content_type, mut retry_after] = [None; 4];
+        let mut values = [None; 4];
         let mut fields = Self::default();
         for header in headers {
-            let is = |name| header.name.eq_ignore_ascii_case(name);
-            let single = match () {
-                () if is("content-length") => &mut length,
-                () if is("transfer-encoding") => &mut coding,
-                () if is("content-type") => &mut content_type,
-                () if is("retry-after") => &mut retry_after,
-                () => {
-                    fields.close |= is("connection") && says_close(header.value);
-                    continue;
+            let is = |name: &str| header.name.eq_ignore_ascii_case(name);
+            if let Some((_, value)) = SINGLE.iter().zip(&mut values).find(|(name, _)| is(name)) {
+                if value.replace(header.value).is_some() {
+                    return Err(Refusal::Malformed);
                 }
-            };
-            if single.replace(header.value).is_some() {
-                return Err(Refusal::Malformed);
+            } else if is("connection") {
+                fields.close |= says_close(header.value);
             }
         }
+        let [length, coding, content_type, retry_after] = values;
         if let Some(coding) = coding {
             fields.chunked = coding.eq_ignore_ascii_case(b"chunked") && length.is_none();
             if !fields.chunked {

@@ -218,12 +218,14 @@ fn skip(body: &mut Body, mut bytes: &[u8]) -> Result<usize, Refusal> {
     Ok(bytes.len())
 }
 
-/// Moves the `length` bytes at `from` to `to`, which is not after it.
+/// Moves the `length` bytes at `from` to `to`, which is not after it: by as many at a time as lie between the two.
 fn shift(buffer: &mut [u8], to: usize, from: usize, length: usize) {
-    let end = from.saturating_add(length);
-    let Some(part) = buffer.get_mut(to..end) else { return };
-    let from = from.saturating_sub(to);
-    if from > 0 && from <= part.len() {
-        part.copy_within(from.., 0);
+    let gap = from.saturating_sub(to);
+    let mut part = buffer.get_mut(to..from.saturating_add(length)).unwrap_or_default();
+    while gap > 0
+        && let Some((front, back)) = part.split_at_mut_checked(gap)
+    {
+        front.iter_mut().zip(back.iter()).for_each(|(to, from)| *to = *from);
+        part = back;
     }
 }
