@@ -1,1 +1,25 @@
 //! Strict, bounded encodings without recursion: JSON, base64, SPKI DER, RFC 3339 time.
+
+pub mod base64;
+pub mod cursor;
+pub mod json;
+pub mod spki;
+pub mod timestamp;
+
+use core::fmt;
+
+/// The output does not fit the buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct BufferTooSmall {
+    /// The bytes that the buffer must have, exactly: `needed` work and `needed − 1` do not.
+    pub needed: usize,
+}
+
+impl fmt::Display for BufferTooSmall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the buffer is too small: {} bytes are needed", self.needed)
+    }
+}
+
+impl core::error::Error for BufferTooSmall {}

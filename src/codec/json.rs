@@ -1,0 +1,255 @@
+//! JSON as RFC 8259 says, read where it lies: bounded, without recursion, without copies.
+//!
+//! [`object`] checks a whole text once and hands out views of the members that are asked for. Grammar, UTF-8, escapes and
+//! depth are checked everywhere, also in members that nobody asks for; repeated names are refused in every object whose
+//! members are asked for (PROTOCOL §2.1).
+//!
+//! Work is linear in the text, and the stack does not depend on it.
+
+mod escape;
+mod scan;
+
+pub use escape::{Bytes, Str, escape, escaped_len, put_string, unescape_in_place};
+
+use core::{fmt, ops::Range};
+use scan::Scanner;
+
+/// How deep a text may nest: its outermost object is at depth 1.
+pub const MAX_DEPTH: u8 = 16;
+
+/// How deep a text may nest within the member that [`object_with_body`] names, counted from the outermost object as well.
+pub const MAX_BODY_DEPTH: u8 = 64;
+
+/// The most members of an object whose members are asked for.
+pub const MAX_MEMBERS: usize = 64;
+
+/// A text is not the JSON that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum JsonError {
+    /// Not RFC 8259 JSON in UTF-8, or bytes behind the value.
+    Malformed,
+    /// Nested deeper than [`MAX_DEPTH`], or than [`MAX_BODY_DEPTH`] in the body.
+    TooDeep,
+    /// A name is repeated in an object.
+    RepeatedName,
+    /// An object has more than [`MAX_MEMBERS`] members.
+    TooManyMembers,
+    /// A value is of another type than the one asked for.
+    WrongType,
+    /// A number is not an integer from 0 to 2⁵³ − 1 in plain digits.
+    NotAnInteger,
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "the text is not JSON",
+            Self::TooDeep => "the JSON nests too deep",
+            Self::RepeatedName => "a name is repeated in a JSON object",
+            Self::TooManyMembers => "a JSON object has too many members",
+            Self::WrongType => "a JSON value is of the wrong type",
+            Self::NotAnInteger => "a JSON number is not a plain integer from 0 to 2^53 - 1",
+        })
+    }
+}
+
+impl core::error::Error for JsonError {}
+
+/// Reads `text`, which is one object with white space around it, and returns its members of the given names, in their
+/// order; members of other names are checked and ignored.
+///
+/// # Errors
+///
+/// [`JsonError`]: grammar, depth, repeated names, number of members; [`JsonError::WrongType`] where the text is no object.
+pub fn object<'a, const N: usize>(
+    text: &'a [u8],
+    names: &[&str; N],
+) -> Result<[Option<Value<'a>>; N], JsonError> {
+    let mut found = [None; N];
+    scan::root(text, names, None, &mut found)?;
+    Ok(found)
+}
+
+/// As [`object`], but the member named `body` may nest to [`MAX_BODY_DEPTH`].
+///
+/// # Errors
+///
+/// As [`object`].
+pub fn object_with_body<'a, const N: usize>(
+    text: &'a [u8],
+    names: &[&str; N],
+    body: &str,
+) -> Result<[Option<Value<'a>>; N], JsonError> {
+    let mut found = [None; N];
+    scan::root(text, names, Some(body), &mut found)?;
+    Ok(found)
+}
+
+/// A value whose grammar has been checked, where it stands in the text.
+#[derive(Clone, Copy, Debug)]
+pub struct Value<'a> {
+    raw: &'a str,
+    /// Where `raw` starts in the whole text.
+    at: usize,
+    /// Whether it is a string with escapes.
+    escaped: bool,
+}
+
+impl<'a> Value<'a> {
+    /// The value as sent, without white space around it.
+    #[must_use]
+    pub const fn raw(self) -> &'a [u8] {
+        self.raw.as_bytes()
+    }
+
+    /// Where [`Value::raw`] stands in the text that was given to [`object`].
+    #[must_use]
+    pub const fn range(self) -> Range<usize> {
+        self.at..self.at.wrapping_add(self.raw.len())
+    }
+
+    /// Whether this is `null`.
+    #[must_use]
+    pub fn is_null(self) -> bool {
+        self.first() == b'n'
+    }
+
+    /// Whether this is an object.
+    #[must_use]
+    pub fn is_object(self) -> bool {
+        self.first() == b'{'
+    }
+
+    /// The string.
+    ///
+    /// # Errors
+    ///
+    /// [`JsonError::WrongType`] where this is no string.
+    pub fn string(self) -> Result<Str<'a>, JsonError> {
+        let raw =
+            self.raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')).ok_or(JsonError::WrongType)?;
+        Ok(Str::new(raw, self.at.wrapping_add(1), self.escaped))
+    }
+
+    /// The integer, 0 to 2⁵³ − 1, in plain digits: without sign, fraction, exponent. [`Value::raw`] has its digits.
+    ///
+    /// # Errors
+    ///
+    /// [`JsonError::NotAnInteger`] for other numbers, [`JsonError::WrongType`] where this is no number.
+    pub fn integer(self) -> Result<u64, JsonError> {
+        const MAX: u64 = (1 << 53) - 1;
+        if !matches!(self.first(), b'-' | b'0'..=b'9') {
+            return Err(JsonError::WrongType);
+        }
+        let mut integer = 0_u64;
+        for &byte in self.raw.as_bytes() {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                return Err(JsonError::NotAnInteger);
+            }
+            // At most 2⁵³ − 1 comes in, so this cannot overflow.
+            integer = integer.wrapping_mul(10).wrapping_add(digit.into());
+            if integer > MAX {
+                return Err(JsonError::NotAnInteger);
+            }
+        }
+        Ok(integer)
+    }
+
+    /// The truth value.
+    ///
+    /// # Errors
+    ///
+    /// [`JsonError::WrongType`] where this is neither `true` nor `false`.
+    pub fn boolean(self) -> Result<bool, JsonError> {
+        match self.first() {
+            b't' => Ok(true),
+            b'f' => Ok(false),
+            _ => Err(JsonError::WrongType),
+        }
+    }
+
+    /// The members of the given names of this object, in their order; others are ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`JsonError::WrongType`] where this is no object; [`JsonError::RepeatedName`], [`JsonError::TooManyMembers`].
+    pub fn members<const N: usize>(self, names: &[&str; N]) -> Result<[Option<Value<'a>>; N], JsonError> {
+        let mut found = [None; N];
+        scan::members(&mut self.scanner(), names, scan::Limits::checked(), &mut found)?;
+        Ok(found)
+    }
+
+    /// All members of this object, as sent. No name is repeated.
+    ///
+    /// # Errors
+    ///
+    /// As [`Value::members`].
+    pub fn entries(self) -> Result<Entries<'a>, JsonError> {
+        scan::members(&mut self.scanner(), &[], scan::Limits::checked(), &mut [])?;
+        let mut scanner = self.scanner();
+        scanner.open(b'{')?;
+        Ok(Entries { scanner, first: true })
+    }
+
+    /// The elements of this array.
+    ///
+    /// # Errors
+    ///
+    /// [`JsonError::WrongType`] where this is no array.
+    pub fn elements(self) -> Result<Elements<'a>, JsonError> {
+        let mut scanner = self.scanner();
+        scanner.open(b'[')?;
+        Ok(Elements { scanner, first: true })
+    }
+
+    const fn scanner(self) -> Scanner<'a> {
+        Scanner::new(self.raw, self.at)
+    }
+
+    fn first(self) -> u8 {
+        self.raw.as_bytes().first().copied().unwrap_or_default()
+    }
+}
+
+/// The members of an object, in the order in which they were sent.
+#[derive(Clone, Debug)]
+pub struct Entries<'a> {
+    scanner: Scanner<'a>,
+    first: bool,
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = (Str<'a>, Value<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        // The grammar has been checked: no error can occur.
+        let name = self.scanner.next_name(core::mem::take(&mut self.first)).ok()??;
+        let value = self.scanner.value(1, MAX_BODY_DEPTH).ok()?;
+        Some((name, value))
+    }
+}
+
+/// The elements of an array, in the order in which they were sent.
+#[derive(Clone, Debug)]
+pub struct Elements<'a> {
+    scanner: Scanner<'a>,
+    first: bool,
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Value<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        // The grammar has been checked: no error can occur.
+        if !self.scanner.next_element(core::mem::take(&mut self.first)).ok()? {
+            return None;
+        }
+        self.scanner.value(1, MAX_BODY_DEPTH).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests;

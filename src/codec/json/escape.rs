@@ -1,0 +1,311 @@
+//! Strings of JSON: escapes read and written.
+
+use super::super::{
+    BufferTooSmall,
+    base64::{self, Base64Error},
+    cursor::Writer,
+};
+use core::ops::Range;
+
+/// A string whose grammar has been checked, escaped as it was sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Str<'a> {
+    raw: &'a str,
+    /// Where `raw` starts in the whole text.
+    at: usize,
+    escaped: bool,
+}
+
+impl<'a> Str<'a> {
+    pub(super) const fn new(raw: &'a str, at: usize, escaped: bool) -> Self {
+        Self { raw, at, escaped }
+    }
+
+    /// What stands between the quotes, as sent.
+    #[must_use]
+    pub const fn raw(self) -> &'a [u8] {
+        self.raw.as_bytes()
+    }
+
+    /// Where [`Str::raw`] stands in the text that was given to [`object`](super::object).
+    #[must_use]
+    pub const fn range(self) -> Range<usize> {
+        self.at..self.at.wrapping_add(self.raw.len())
+    }
+
+    /// Whether there are no escapes.
+    #[must_use]
+    pub const fn is_plain(self) -> bool {
+        !self.escaped
+    }
+
+    /// The string, where it has no escapes.
+    #[must_use]
+    pub const fn as_plain(self) -> Option<&'a str> {
+        if self.escaped { None } else { Some(self.raw) }
+    }
+
+    /// The unescaped string, byte for byte in UTF-8.
+    #[must_use]
+    pub const fn bytes(self) -> Bytes<'a> {
+        Bytes::new(self.raw.as_bytes())
+    }
+
+    /// Bytes of the unescaped string.
+    #[must_use]
+    pub fn len(self) -> usize {
+        if self.escaped { self.bytes().count() } else { self.raw.len() }
+    }
+
+    /// Whether the string is empty.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.raw.is_empty()
+    }
+
+    /// Whether the unescaped string is `text`.
+    #[must_use]
+    pub fn is(self, text: &str) -> bool {
+        if self.escaped { self.bytes().eq(text.bytes()) } else { self.raw == text }
+    }
+
+    /// Whether a control character (below U+0020) is in it, which can only be as an escape.
+    #[must_use]
+    pub fn has_escaped_control(self) -> bool {
+        self.escaped && self.bytes().any(|byte| byte < 0x20)
+    }
+
+    /// Writes the unescaped string, [`Str::len`] bytes, at the start of `out`.
+    ///
+    /// # Errors
+    ///
+    /// [`BufferTooSmall`] where it does not fit; nothing is written then.
+    pub fn copy_to<'b>(self, out: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
+        let needed = self.len();
+        let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
+        if self.escaped {
+            for (to, from) in out.iter_mut().zip(self.bytes()) {
+                *to = from;
+            }
+        } else {
+            out.copy_from_slice(self.raw.as_bytes());
+        }
+        Ok(core::str::from_utf8(out).unwrap_or_default())
+    }
+
+    /// Writes the bytes of which this is the canonical padded base64 at the start of `out`, which needs room for them only.
+    ///
+    /// # Errors
+    ///
+    /// As [`base64::decode`].
+    pub fn base64<'b>(self, out: &'b mut [u8]) -> Result<&'b [u8], Base64Error> {
+        if self.escaped { self.decode_escaped(base64::decode, out) } else { base64::decode(self.raw(), out) }
+    }
+
+    /// Writes the bytes of which this is the canonical base64url at the start of `out`, which needs room for them only.
+    ///
+    /// # Errors
+    ///
+    /// As [`base64::url_decode`].
+    pub fn base64url<'b>(self, out: &'b mut [u8]) -> Result<&'b [u8], Base64Error> {
+        if self.escaped {
+            self.decode_escaped(base64::url_decode, out)
+        } else {
+            base64::url_decode(self.raw(), out)
+        }
+    }
+
+    pub(super) const fn at(self) -> usize {
+        self.at
+    }
+
+    pub(super) const fn is_escaped(self) -> bool {
+        self.escaped
+    }
+
+    /// Unescapes and decodes piece by piece: every piece but the last is full, and decodes without padding.
+    fn decode_escaped<'b>(self, decode: Decode, out: &'b mut [u8]) -> Result<&'b [u8], Base64Error> {
+        let padding = self.bytes().filter(|&byte| byte == b'=').count();
+        let needed = base64::decoded_len_bound(self.len()).saturating_sub(padding);
+        let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
+        let mut bytes = self.bytes();
+        let mut rest = &mut *out;
+        loop {
+            let mut piece = [0; 64];
+            let mut len = 0_usize;
+            for (to, from) in piece.iter_mut().zip(&mut bytes) {
+                *to = from;
+                len = len.wrapping_add(1);
+            }
+            if len == 0 {
+                break;
+            }
+            let decoded =
+                decode(piece.get(..len).unwrap_or_default(), rest).map_err(|_| Base64Error::Malformed)?.len();
+            rest = rest.get_mut(decoded..).unwrap_or_default();
+        }
+        if rest.is_empty() { Ok(out) } else { Err(Base64Error::Malformed) }
+    }
+}
+
+type Decode = for<'o> fn(&[u8], &'o mut [u8]) -> Result<&'o [u8], Base64Error>;
+
+/// The bytes of a string, unescaped.
+#[derive(Clone, Debug)]
+pub struct Bytes<'a> {
+    raw: &'a [u8],
+    /// What is left of a character that was escaped, first byte lowest. Only its first byte can be 0.
+    pending: u32,
+}
+
+impl<'a> Bytes<'a> {
+    /// Of a checked string, which ends at an unescaped quote or with the slice.
+    pub(super) const fn new(raw: &'a [u8]) -> Self {
+        Self { raw, pending: 0 }
+    }
+}
+
+impl Iterator for Bytes<'_> {
+    type Item = u8;
+
+    fn next(&mut self) -> Option<u8> {
+        let unit = if self.pending != 0 {
+            self.pending
+        } else {
+            let (unit, rest) = next_unit(self.raw)?;
+            self.raw = rest;
+            unit
+        };
+        self.pending = unit >> 8;
+        Some(unit.to_le_bytes()[0])
+    }
+}
+
+impl core::iter::FusedIterator for Bytes<'_> {}
+
+/// Replaces a checked string, as it stands between its quotes, by its unescaped bytes, and returns their number.
+pub fn unescape_in_place(raw: &mut [u8]) -> usize {
+    // What is written is never longer than what has been read.
+    let (mut from, mut to) = (0_usize, 0_usize);
+    while let Some(rest) = raw.get(from..) {
+        let plain = rest.iter().position(|&byte| byte == b'\\').unwrap_or(rest.len());
+        raw.copy_within(from..from.wrapping_add(plain), to);
+        from = from.wrapping_add(plain);
+        to = to.wrapping_add(plain);
+        let Some((mut unit, rest)) = raw.get(from..).and_then(next_unit) else { break };
+        from = raw.len().wrapping_sub(rest.len());
+        loop {
+            if let Some(place) = raw.get_mut(to) {
+                *place = unit.to_le_bytes()[0];
+            }
+            to = to.wrapping_add(1);
+            unit >>= 8;
+            if unit == 0 {
+                break;
+            }
+        }
+    }
+    to
+}
+
+/// The next byte, or the UTF-8 of the next escaped character, first byte lowest; and what comes behind it.
+fn next_unit(raw: &[u8]) -> Option<(u32, &[u8])> {
+    let (&first, rest) = raw.split_first()?;
+    match first {
+        b'"' => None,
+        b'\\' => {
+            let (&kind, rest) = rest.split_first()?;
+            let byte = match kind {
+                b'b' => 0x08,
+                b't' => b'\t',
+                b'n' => b'\n',
+                b'f' => 0x0c,
+                b'r' => b'\r',
+                b'u' => return Some(code_point(rest)),
+                other => other,
+            };
+            Some((byte.into(), rest))
+        }
+        byte => Some((byte.into(), rest)),
+    }
+}
+
+/// The UTF-8 of a code point behind its `\u`, first byte lowest, and what comes behind it.
+fn code_point(raw: &[u8]) -> (u32, &[u8]) {
+    let (mut code, mut rest) = code_unit(raw);
+    if (0xd800..0xdc00).contains(&code) {
+        let (low, behind) = code_unit(rest.get(2..).unwrap_or_default());
+        code = ((code & 0x3ff) << 10 | (low & 0x3ff)).wrapping_add(0x1_0000);
+        rest = behind;
+    }
+    let mut utf8 = [0; 4];
+    char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER).encode_utf8(&mut utf8);
+    (u32::from_le_bytes(utf8), rest)
+}
+
+fn code_unit(raw: &[u8]) -> (u32, &[u8]) {
+    let (digits, rest) = raw.split_at_checked(4).unwrap_or_default();
+    let unit =
+        digits.iter().fold(0, |unit, &digit| unit << 4 | char::from(digit).to_digit(16).unwrap_or_default());
+    (unit, rest)
+}
+
+/// Bytes of `text` as [`escape`] writes it.
+#[must_use]
+pub const fn escaped_len(text: &str) -> usize {
+    let mut len = 0_usize;
+    let mut rest = text.as_bytes();
+    while let Some((&byte, behind)) = rest.split_first() {
+        len = len.saturating_add(escape_of(byte).1);
+        rest = behind;
+    }
+    len
+}
+
+/// Writes `text` as it stands between the quotes of a JSON string, [`escaped_len`] bytes, at the start of `out`: `"`, `\`
+/// and control characters escaped, nothing else.
+///
+/// # Errors
+///
+/// [`BufferTooSmall`] where it does not fit.
+pub fn escape<'o>(text: &str, out: &'o mut [u8]) -> Result<&'o str, BufferTooSmall> {
+    let mut out = Writer::new(out);
+    put_escaped(&mut out, text);
+    out.finish_slice().map(|out| core::str::from_utf8(out).unwrap_or_default())
+}
+
+/// Puts `text` as a JSON string, quotes included.
+pub fn put_string(out: &mut Writer<'_>, text: &str) {
+    out.put(b"\"");
+    put_escaped(out, text);
+    out.put(b"\"");
+}
+
+fn put_escaped(out: &mut Writer<'_>, text: &str) {
+    let mut rest = text.as_bytes();
+    while let Some(plain) = rest.iter().position(|&byte| escape_of(byte).1 > 1) {
+        let Some((plain, behind)) = rest.split_at_checked(plain) else { break };
+        out.put(plain);
+        let Some((&byte, behind)) = behind.split_first() else { break };
+        let (escape, len) = escape_of(byte);
+        out.put(escape.get(..len).unwrap_or_default());
+        rest = behind;
+    }
+    out.put(rest);
+}
+
+/// How a byte of a string is written, and in how many bytes.
+const fn escape_of(byte: u8) -> ([u8; 6], usize) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let short = match byte {
+        b'"' | b'\\' => byte,
+        0x08 => b'b',
+        b'\t' => b't',
+        b'\n' => b'n',
+        0x0c => b'f',
+        b'\r' => b'r',
+        0..0x20 => return ([b'\\', b'u', b'0', b'0', b'0' | byte >> 4, DIGITS[(byte & 0xf) as usize]], 6),
+        _ => return ([byte, 0, 0, 0, 0, 0], 1),
+    };
+    ([b'\\', short, 0, 0, 0, 0], 2)
+}
