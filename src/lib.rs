@@ -16,9 +16,11 @@ pub mod handshake;
 mod log;
 pub mod nonce;
 pub mod replay;
+pub mod request;
 pub mod scheme;
 mod secret;
 pub mod session;
+pub mod transport;
 
 pub use error::{Code, Error, Incompatible, Misuse, Peer};
 pub use secret::Secret;

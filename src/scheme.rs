@@ -270,7 +270,8 @@ mod tests {
             (0..16).flat_map(|a| (0..16).flat_map(move |b| (0..4).map(move |turn| (a, b, turn))))
         {
             let mut offer = subset(offered);
-            offer.rotate_left(turn % offer.len().max(1));
+            let turn = turn % offer.len().max(1);
+            offer.rotate_left(turn);
             let accepted = subset(accepted);
             let mut names = list(&["SCHEME-FUTURE-9"]);
             for scheme in &offer {

@@ -87,6 +87,15 @@ pub fn object_with_body<'a, const N: usize>(
     Ok(found)
 }
 
+/// Reads `text`, which is one value of any type with white space around it, nested to [`MAX_BODY_DEPTH`] at the most.
+///
+/// # Errors
+///
+/// [`JsonError`]: grammar and depth.
+pub fn value(text: &[u8]) -> Result<Value<'_>, JsonError> {
+    scan::single(text)
+}
+
 /// A value whose grammar has been checked, where it stands in the text.
 #[derive(Clone, Copy, Debug)]
 pub struct Value<'a> {

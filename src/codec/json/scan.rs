@@ -25,6 +25,16 @@ pub(super) fn root<'a>(
     scanner.end()
 }
 
+/// Checks the whole text, which is one value.
+pub(super) fn single(text: &[u8]) -> Result<Value<'_>, JsonError> {
+    let text = core::str::from_utf8(text).map_err(|_| JsonError::Malformed)?;
+    let mut scanner = Scanner::new(text, 0);
+    scanner.white_space();
+    let value = scanner.value(0, MAX_BODY_DEPTH)?;
+    scanner.end()?;
+    Ok(value)
+}
+
 /// How deep the members of an object may nest, its own level counted.
 pub(super) struct Limits<'n> {
     depth: u8,

@@ -1,0 +1,204 @@
+//! The chunked coding (RFC 9112 §7.1).
+
+use super::Refusal;
+use super::body::Span;
+
+/// How many bytes the line of one chunk, or all lines after the last chunk, may have.
+const LONGEST_LINES: u16 = 1024;
+
+/// A body in chunks that is coming in. Extensions and trailers are bounded and ignored.
+#[derive(Default)]
+pub(super) struct Chunked {
+    state: State,
+    /// The size of the chunk whose line is being read.
+    size: usize,
+    /// Bytes of framing since the last byte of the body.
+    lines: u16,
+}
+
+#[derive(Clone, Copy, Default)]
+enum State {
+    /// Before the first digit of a size.
+    #[default]
+    Size,
+    /// After a digit.
+    Digits,
+    /// In blanks after the digits.
+    Blanks,
+    /// In an extension.
+    Extension,
+    /// Before the LF of a chunk's line.
+    SizeLf,
+    /// In a chunk of which this many bytes are to come.
+    Data(usize),
+    /// After a chunk: before CR, before LF.
+    DataCr,
+    DataLf,
+    /// At the start of a line after the last chunk, in it, and before its LF.
+    Trailer,
+    TrailerLine,
+    TrailerLf,
+    /// Before the last LF, and after it.
+    LastLf,
+    Complete,
+}
+
+impl Chunked {
+    /// Whether the last chunk and the trailers have come.
+    pub(super) const fn is_complete(&self) -> bool {
+        matches!(self.state, State::Complete)
+    }
+
+    /// See [`super::body::Body::advance`].
+    pub(super) fn advance(&mut self, bytes: &[u8]) -> Result<Span, Refusal> {
+        let mut rest = bytes;
+        while let Some((byte, after)) = rest.split_first() {
+            match self.state {
+                State::Complete => break,
+                State::Data(left) => {
+                    let data = left.min(rest.len());
+                    self.lines = 0;
+                    self.state = match left.saturating_sub(data) {
+                        0 => State::DataCr,
+                        left => State::Data(left),
+                    };
+                    return Ok(Span { skip: bytes.len().saturating_sub(rest.len()), data });
+                }
+                state => self.state = self.step(state, *byte)?,
+            }
+            rest = after;
+        }
+        Ok(Span { skip: bytes.len().saturating_sub(rest.len()), data: 0 })
+    }
+
+    /// Takes a byte of framing.
+    fn step(&mut self, state: State, byte: u8) -> Result<State, Refusal> {
+        self.lines = self.lines.saturating_add(1);
+        if self.lines > LONGEST_LINES {
+            return Err(Refusal::Malformed);
+        }
+        Ok(match (state, byte) {
+            (State::Size | State::Digits, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
+                let digit = char::from(byte).to_digit(16).and_then(|digit| usize::try_from(digit).ok());
+                let size = digit.and_then(|digit| self.size.checked_mul(16)?.checked_add(digit));
+                self.size = size.ok_or(Refusal::BodyTooLong)?;
+                State::Digits
+            }
+            (State::Digits | State::Blanks | State::Extension, b'\r') => State::SizeLf,
+            (State::Digits | State::Blanks, b' ' | b'\t') => State::Blanks,
+            (State::Digits | State::Blanks, b';') => State::Extension,
+            (State::Extension, text) if is_text(text) => State::Extension,
+            (State::SizeLf, b'\n') => match core::mem::take(&mut self.size) {
+                0 => State::Trailer,
+                size => State::Data(size),
+            },
+            (State::DataCr, b'\r') => State::DataLf,
+            (State::DataLf, b'\n') => State::Size,
+            (State::Trailer, b'\r') => State::LastLf,
+            // A line that begins with a blank would continue the one before it.
+            (State::Trailer, text) if is_text(text) && !matches!(text, b' ' | b'\t') => State::TrailerLine,
+            (State::TrailerLine, b'\r') => State::TrailerLf,
+            (State::TrailerLine, text) if is_text(text) => State::TrailerLine,
+            (State::TrailerLf, b'\n') => State::Trailer,
+            (State::LastLf, b'\n') => State::Complete,
+            _ => return Err(Refusal::Malformed),
+        })
+    }
+}
+
+/// Whether a byte may stand in a line that is ignored.
+const fn is_text(byte: u8) -> bool {
+    !byte.is_ascii_control() || byte == b'\t'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    /// The body, and what came after it.
+    type Decoded = (Vec<u8>, Vec<u8>);
+
+    /// Decodes `wire` in portions of `portion` bytes; `None` if it does not end.
+    fn decode(wire: &[u8], portion: usize) -> Result<Option<Decoded>, Refusal> {
+        let (mut chunked, mut body, mut over) = (Chunked::default(), Vec::new(), Vec::new());
+        for mut bytes in wire.chunks(portion) {
+            while !bytes.is_empty() && !chunked.is_complete() {
+                let Span { skip, data } = chunked.advance(bytes)?;
+                assert!(skip + data > 0, "progress");
+                body.extend_from_slice(&bytes[skip..skip + data]);
+                bytes = &bytes[skip + data..];
+            }
+            over.extend_from_slice(bytes);
+        }
+        Ok(chunked.is_complete().then_some((body, over)))
+    }
+
+    #[test]
+    fn in_portions_of_any_size() {
+        let wire =
+            b"5\r\nhello\r\n00A ; x=\"y\"\t;z\r\n, chunked \r\n1;\r\n!\r\n0\r\nA: b\r\nC:\td\r\n\r\nover";
+        for portion in 1..=wire.len() {
+            let (body, over) = decode(wire, portion).unwrap().unwrap();
+            assert_eq!(body, b"hello, chunked !");
+            assert_eq!(over, b"over");
+        }
+        assert_eq!(decode(b"0\r\n\r\n", 1).unwrap().unwrap().0, b"");
+    }
+
+    #[test]
+    fn cut_anywhere_it_is_not_complete() {
+        let wire = b"2;a\r\nab\r\n1\r\nc\r\n0;b\r\nt: u\r\n\r\n";
+        for cut in 0..wire.len() {
+            assert_eq!(decode(&wire[..cut], 7), Ok(None), "{cut}");
+        }
+    }
+
+    #[test]
+    fn not_quite_chunked() {
+        for bad in [
+            "\r\n",
+            " 1\r\na\r\n0\r\n\r\n",
+            "1\na\r\n0\r\n\r\n",
+            "1\ra\r\n0\r\n\r\n",
+            "1\r\nab\r\n0\r\n\r\n",
+            "1\r\na\n0\r\n\r\n",
+            "1\r\na0\r\n\r\n",
+            "-1\r\na\r\n0\r\n\r\n",
+            "+1\r\na\r\n0\r\n\r\n",
+            "0x1\r\na\r\n0\r\n\r\n",
+            "1 1\r\na",
+            "1 a\r\na",
+            "g\r\n",
+            ";a\r\n",
+            "1;a\nb\r\na",
+            "1;a\0\r\na",
+            "1;a\x7f\r\na",
+            "1\0\r\na",
+            "0\r\n\n",
+            "0\n\n",
+            "0\r\n\r\r",
+            "0\r\n\ra",
+            "0\r\na\nb\r\n\r\n",
+            "0\r\na\rb\r\n\r\n",
+            "0\r\n b\r\n\r\n",
+            "0\r\na: b\r\n c\r\n\r\n",
+            "0\r\na\0\r\n\r\n",
+            "1\x0b\r\na",
+        ] {
+            assert_eq!(decode(bad.as_bytes(), 3), Err(Refusal::Malformed), "{bad:?}");
+        }
+        assert_eq!(decode(b"fffffffffffffffffff\r\n", 3), Err(Refusal::BodyTooLong));
+    }
+
+    #[test]
+    fn what_is_ignored_is_bounded() {
+        let extension = |length| std::format!("1;{}\r\na\r\n0\r\n\r\n", "x".repeat(length));
+        assert!(decode(extension(1020).as_bytes(), 100).is_ok());
+        assert_eq!(decode(extension(1021).as_bytes(), 100), Err(Refusal::Malformed));
+        let zeros = "0".repeat(1025);
+        assert_eq!(decode(zeros.as_bytes(), 100), Err(Refusal::Malformed));
+        let trailers = std::format!("0\r\n{}\r\n", "a: b\r\n".repeat(200));
+        assert_eq!(decode(trailers.as_bytes(), 100), Err(Refusal::Malformed));
+    }
+}
