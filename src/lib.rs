@@ -8,6 +8,7 @@
 extern crate std;
 
 pub mod agreement;
+pub mod client;
 pub mod codec;
 pub mod crypto;
 pub mod envelope;

@@ -250,13 +250,17 @@ mod tests {
             query: &[("q", "ä\n"), ("empty", "")],
             ..Request::post("/users/login", br#"{"user":"u"}"#)
         };
-        for request in [request, Request::get("/"), Request { headers: &[("a", "b")], ..Request::get("/x") }] {
+        for request in [request, Request::get("/"), Request { headers: &[("a", "b")], ..Request::get("/x") }]
+        {
             let needed = request.plaintext_len();
             let mut out = std::vec![0; needed];
             assert_eq!(request.write(&mut out[..needed - 1]), Err(Error::BufferTooSmall { needed }));
             assert_eq!(request.write(&mut out), Ok(needed));
             let read = ReceivedRequest::parse(&mut out).unwrap();
-            assert_eq!((read.method(), read.path(), read.body()), (request.method, request.path, request.body));
+            assert_eq!(
+                (read.method(), read.path(), read.body()),
+                (request.method, request.path, request.body)
+            );
             let pairs = |pairs: &mut dyn Iterator<Item = (Str<'_>, Str<'_>)>| -> Vec<(String, String)> {
                 let text = |text: Str<'_>| String::from_utf8(text.bytes().collect()).unwrap();
                 pairs.map(|(name, value)| (text(name), text(value))).collect()
@@ -304,7 +308,11 @@ mod tests {
             "",
         ] {
             let mut bytes = text.as_bytes().to_vec();
-            assert_eq!(ReceivedRequest::parse(&mut bytes).unwrap_err(), Error::Peer(Peer::Malformed), "{text}");
+            assert_eq!(
+                ReceivedRequest::parse(&mut bytes).unwrap_err(),
+                Error::Peer(Peer::Malformed),
+                "{text}"
+            );
         }
     }
 
@@ -318,7 +326,9 @@ mod tests {
 
     #[test]
     fn the_caller_s_mistakes_are_told() {
-        for (method, path) in [("", "/"), ("G T", "/"), ("GET", ""), ("GET", "a"), ("GET", "/\n"), ("GET", "/ä")] {
+        for (method, path) in
+            [("", "/"), ("G T", "/"), ("GET", ""), ("GET", "a"), ("GET", "/\n"), ("GET", "/ä")]
+        {
             assert_eq!(
                 Request::new(method, path).write(&mut [0; 128]),
                 Err(Misuse::InvalidRequest.into()),

@@ -5,8 +5,8 @@ use dynamic_key::crypto::software::{Identity, Pins, Software};
 use dynamic_key::crypto::{Provider, Signer};
 use dynamic_key::envelope::{Envelope, sealed_len};
 use dynamic_key::handshake::{
-    Claims, ClientConfig, ClientHandshake, ClientNeed, ClientPolicy, ServerFacts, ServerHandshake, ServerNeed,
-    ServerPolicy,
+    Claims, ClientConfig, ClientHandshake, ClientNeed, ClientPolicy, ServerFacts, ServerHandshake,
+    ServerNeed, ServerPolicy,
 };
 use dynamic_key::scheme::{Preference, Scheme};
 use dynamic_key::session::{ClientType, Mode, Now, ServerSession, Session};
@@ -40,7 +40,11 @@ type Soft = Software<Rng>;
 struct Policy;
 impl ServerPolicy for Policy {
     fn client(&self, _: &Claims<'_>) -> Option<ClientPolicy<'_>> {
-        Some(ClientPolicy { schemes: &Scheme::ELLIPTIC, preference: Preference::Client, least_mode: Mode::Plain })
+        Some(ClientPolicy {
+            schemes: &Scheme::ELLIPTIC,
+            preference: Preference::Client,
+            least_mode: Mode::Plain,
+        })
     }
 }
 
@@ -48,7 +52,11 @@ fn pair(mode: Mode, schemes: &[Scheme]) -> (Session<Soft, 64>, ServerSession<Sof
     let (mut device, mut gateway) = (Software::new(Rng(1)), Software::new(Rng(2)));
     let mut identity = Identity::generate(&mut Rng(3)).unwrap();
     let pins = [identity.public().unwrap()];
-    let config = ClientConfig { mode, schemes, ..ClientConfig::new(ClientType::Internal, "web", "a \"quoted\\ id", "browser") };
+    let config = ClientConfig {
+        mode,
+        schemes,
+        ..ClientConfig::new(ClientType::Internal, "web", "a \"quoted\\ id", "browser")
+    };
     let mut client = ClientHandshake::<Soft, 64>::new(&config).unwrap();
     let mut server = ServerHandshake::<Soft>::new();
     let mut buffer = [0; 1024];

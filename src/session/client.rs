@@ -5,7 +5,7 @@ use super::{Mode, SessionId, export};
 use crate::codec::json::Str;
 use crate::crypto::provider::{CryptoError, Provider};
 use crate::envelope::{self, Aad, Answer, Traffic};
-use crate::error::{Error, Misuse, Peer};
+use crate::error::{Code, Error, Misuse, Peer};
 use crate::nonce::{NonceSequence, WireNonce};
 use crate::replay::Outstanding;
 use crate::scheme::Scheme;
@@ -187,6 +187,13 @@ impl<P: Provider, const OUTSTANDING: usize> Opener<P, OUTSTANDING> {
         self.outstanding.remove(exchange.nonce.counter());
     }
 
+    /// Outside plain mode what happens after a successful open is answered sealed, and these codes happen there (§2.6).
+    const fn may_come_unsealed(&self, code: Code) -> bool {
+        let sealed =
+            matches!(code, Code::RouteNotAllowed | Code::UpstreamUnavailable | Code::ClientNotAllowed);
+        matches!(self.binding, ResponseBinding::NotOwn(_)) || !sealed
+    }
+
     /// Opens the response whose body fills `buffer`, which came with `status`, and returns its plaintext, a slice of the
     /// buffer.
     ///
@@ -203,7 +210,9 @@ impl<P: Provider, const OUTSTANDING: usize> Opener<P, OUTSTANDING> {
     ) -> Result<&'b mut [u8], Error> {
         let envelope = match Answer::parse(buffer)? {
             Answer::Envelope(envelope) => envelope,
-            Answer::Error(Some(code)) if code.status() == status => return Err(Error::Refused(code)),
+            Answer::Error(Some(code)) if code.status() == status && self.may_come_unsealed(code) => {
+                return Err(Error::Refused(code));
+            }
             Answer::Error(_) => return Err(Peer::UnexpectedStatus(status).into()),
         };
         let nonce = envelope.nonce();

@@ -1,0 +1,258 @@
+//! The paved path of a device: a [`Client`] that shakes hands, renews, seals, sends and opens over a [`Transport`].
+
+mod state;
+
+use crate::crypto::{Provider, Verifier};
+use crate::error::{Code, Error};
+use crate::handshake::{ClientConfig, ClientNeed};
+use crate::request::Request;
+use crate::session::{Facts, Now};
+use crate::transport::{self, Header, Transport, TransportError};
+use core::fmt;
+use core::ops::Range;
+use state::{Failure, State, Try};
+
+/// Where a hello goes.
+pub const HANDSHAKE_PATH: &str = "/api/info/v2";
+/// Where an envelope goes.
+pub const REQUEST_PATH: &str = "/api/request/v2";
+
+/// A client: one gateway, one session at a time, one request at a time.
+///
+/// `TOKEN` is the room for the gateway's token in bytes.
+///
+/// # Security
+/// It never falls back to a weaker mode. An error of the gateway that is not sealed is a hint from whoever sits on the
+/// wire: it never ends a session before a new one stands, and causes at most one renewal for a request, with back-off.
+pub struct Client<'c, P: Provider, V, T, const TOKEN: usize = 1024> {
+    state: State<'c, P, TOKEN>,
+    provider: P,
+    verifier: V,
+    transport: T,
+}
+
+/// An answer that was opened: it is the gateway's or the upstream's, to this request and no other (in plain mode, only
+/// that it is one of theirs).
+pub struct Response<'b> {
+    /// The HTTP status, which the answer is bound to.
+    pub status: u16,
+    /// `Retry-After` in seconds, a hint.
+    pub retry_after: Option<u32>,
+    /// The upstream's body, or an error of the gateway: see [`Response::gateway_code`].
+    pub body: &'b mut [u8],
+}
+
+impl Response<'_> {
+    /// The code of the gateway's own error, where this is one: no upstream's body passes for it (§2.6).
+    #[must_use]
+    pub fn gateway_code(&self) -> Option<Code> {
+        state::code_of(self.body).filter(|code| code.status() == self.status)
+    }
+}
+
+/// Prints the length of the body, not the body.
+impl fmt::Debug for Response<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("retry_after", &self.retry_after)
+            .field("body_length", &self.body.len())
+            .finish()
+    }
+}
+
+/// Why a call of the client failed; `E` is the transport's own error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ClientError<E> {
+    /// The core's error: the peer misbehaved, the two are incompatible, or the call was wrong.
+    Core(Error),
+    /// The transport failed, and the request either did not leave or may be repeated by the caller.
+    Transport(E),
+    /// The gateway, or somebody on the wire, refused outside an envelope.
+    Refused {
+        /// The code that came.
+        code: Code,
+        /// `Retry-After` in seconds.
+        retry_after: Option<u32>,
+    },
+    /// The request may have been carried out, or not: bytes of it have left and no authentic answer has come. It was not
+    /// idempotent, so it is the caller's to find out (§2.6).
+    OutcomeUnknown {
+        /// The code of an unsealed error that came instead of an answer.
+        hint: Option<Code>,
+    },
+}
+
+impl<E> From<Error> for ClientError<E> {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(code) => Self::Refused { code, retry_after: None },
+            error => Self::Core(error),
+        }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for ClientError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Core(error) => error.fmt(f),
+            Self::Transport(error) => error.fmt(f),
+            Self::Refused { code, .. } => write!(f, "refused with {code}"),
+            Self::OutcomeUnknown { hint: None } => {
+                f.write_str("nobody knows whether the request was carried out")
+            }
+            Self::OutcomeUnknown { hint: Some(code) } => {
+                write!(f, "nobody knows whether the request was carried out ({code}, unsealed)")
+            }
+        }
+    }
+}
+
+impl<E: core::error::Error> core::error::Error for ClientError<E> {}
+
+impl<P: Provider, V, T, const TOKEN: usize> fmt::Debug for Client<'_, P, V, T, TOKEN> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("session", &self.state.facts()).finish_non_exhaustive()
+    }
+}
+
+/// What came for a request, and where its body stands in the caller's buffer.
+struct Answer {
+    status: u16,
+    retry_after: Option<u32>,
+    body: Range<usize>,
+}
+
+impl<'c, P: Provider, V: Verifier, T: Transport, const TOKEN: usize> Client<'c, P, V, T, TOKEN> {
+    /// A client without a session. `verifier` holds the identities that the client pins.
+    ///
+    /// # Errors
+    /// [`Misuse::InvalidConfiguration`](crate::Misuse::InvalidConfiguration), as
+    /// [`ClientHandshake::new`](crate::handshake::ClientHandshake::new).
+    pub fn new(config: ClientConfig<'c>, provider: P, verifier: V, transport: T) -> Result<Self, Error> {
+        Ok(Self { state: State::new(config)?, provider, verifier, transport })
+    }
+
+    /// Makes sure that there is a session: the one in memory while it lasts, else a new one.
+    ///
+    /// `buffer` holds the hello, and then the answer with its head.
+    ///
+    /// # Errors
+    /// [`ClientError::Core`], [`ClientError::Transport`], and [`ClientError::Refused`] with the gateway's code.
+    pub fn ensure_session(&mut self, now: Now, buffer: &mut [u8]) -> Result<(), ClientError<T::Error>> {
+        if self.state.has_session(now) { Ok(()) } else { self.handshake(now, buffer) }
+    }
+
+    /// Sends `request` sealed and opens its answer, which is a slice of `buffer`; makes or renews the session where that
+    /// is due, and repeats the request once where that is safe (§2.6).
+    ///
+    /// `buffer` holds the envelope of the request, [`sealed_len`](crate::envelope::sealed_len) of
+    /// [`Request::plaintext_len`], then the answer with its head; hello and answer of a handshake, too.
+    ///
+    /// # Errors
+    /// [`ClientError::OutcomeUnknown`] when bytes of a request that is not idempotent have left and no authentic answer
+    /// has come. All others mean that the request was not carried out, or that it may be repeated.
+    pub fn request<'b>(
+        &mut self,
+        now: Now,
+        request: &Request<'_>,
+        buffer: &'b mut [u8],
+    ) -> Result<Response<'b>, ClientError<T::Error>> {
+        let mut attempt = Try::First;
+        let answer = loop {
+            if !self.state.has_session(now) {
+                self.handshake(now, buffer)?;
+            }
+            match self.attempt(now, request, buffer) {
+                Ok(answer) => break answer,
+                Err(failure) => attempt = self.state.after(now, request, attempt, failure)?,
+            }
+        };
+        let body = buffer.get_mut(answer.body).unwrap_or_default();
+        Ok(Response { status: answer.status, retry_after: answer.retry_after, body })
+    }
+
+    /// Forgets the session and erases its keys. The next request makes another.
+    pub fn logout(&mut self) {
+        self.state.logout();
+    }
+
+    /// The session's facts, while there is one.
+    #[must_use]
+    pub const fn facts(&self) -> Option<&Facts<TOKEN>> {
+        self.state.facts()
+    }
+
+    /// The transport, for example to disconnect it.
+    pub const fn transport_mut(&mut self) -> &mut T {
+        &mut self.transport
+    }
+
+    /// Shakes hands; a session that stands is replaced only by a new one that stands.
+    fn handshake(&mut self, now: Now, buffer: &mut [u8]) -> Result<(), ClientError<T::Error>> {
+        let mut handshake = self.state.handshake()?;
+        let mut repeated = false;
+        while handshake.compute(&mut self.provider, &mut self.verifier)? == ClientNeed::Hello {
+            let length = handshake.hello(&mut self.provider, now, buffer)?;
+            match exchange(&mut self.transport, HANDSHAKE_PATH, &[VERSION, Header::JSON], buffer, length) {
+                Ok(answer) => {
+                    let body = buffer.get(answer.body).unwrap_or_default();
+                    handshake.reply(answer.status, body).map_err(|error| match error {
+                        Error::Refused(code) => {
+                            ClientError::Refused { code, retry_after: answer.retry_after }
+                        }
+                        error => ClientError::Core(error),
+                    })?;
+                }
+                // A stream that the gateway had closed meanwhile, most often: with fresh keys, nothing is repeated.
+                Err(error) if error.request_left() && !error.is_timeout() && !repeated => {
+                    repeated = true;
+                    handshake = self.state.handshake()?;
+                }
+                Err(error) => return Err(ClientError::Transport(error)),
+            }
+        }
+        self.state.established(handshake.finish()?);
+        Ok(())
+    }
+
+    /// Seals, sends, receives and opens, once.
+    fn attempt(
+        &mut self,
+        now: Now,
+        request: &Request<'_>,
+        buffer: &mut [u8],
+    ) -> Result<Answer, Failure<T::Error>> {
+        let length = self.state.seal(&mut self.provider, now, request, buffer)?;
+        let [session, token] = self.state.credentials()?;
+        let headers = [VERSION, Header::JSON, session, token];
+        let answer = exchange(&mut self.transport, REQUEST_PATH, &headers, buffer, length);
+        let answer = answer.map_err(Failure::Transport)?;
+        let body = self.state.open(&mut self.provider, &answer, buffer)?;
+        Ok(Answer { body, ..answer })
+    }
+}
+
+const VERSION: Header<'static> = match Header::new("X-Dynamic-Key-Version", "2") {
+    Ok(header) => header,
+    Err(_) => Header::JSON,
+};
+
+/// Sends the `length` bytes at the front of `buffer` and receives the answer into it.
+fn exchange<T: Transport>(
+    transport: &mut T,
+    target: &str,
+    headers: &[Header<'_>],
+    buffer: &mut [u8],
+    length: usize,
+) -> Result<Answer, T::Error> {
+    let body = buffer.get(..length).unwrap_or_default();
+    transport.send(&transport::Request { method: "POST", target, headers, body })?;
+    let base = buffer.as_ptr().addr();
+    let response = transport.receive(buffer)?;
+    let start = response.body.as_ptr().addr().saturating_sub(base);
+    let body = start..start.saturating_add(response.body.len());
+    Ok(Answer { status: response.status, retry_after: response.retry_after, body })
+}

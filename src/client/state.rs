@@ -1,0 +1,239 @@
+//! What a client knows between its calls, and what it decides: no I/O, so that every driver decides the same.
+
+use super::{Answer, ClientError};
+use crate::codec::json;
+use crate::crypto::Provider;
+use crate::error::{Code, Error, Misuse};
+use crate::handshake::{ClientConfig, ClientHandshake};
+use crate::request::Request;
+use crate::session::{Exchange, Facts, Mode, Now, Session};
+use crate::transport::{Header, TransportError};
+use core::ops::Range;
+
+/// The first try of a request, or the second and last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Try {
+    First,
+    Second,
+}
+
+/// How a try failed.
+#[derive(Debug)]
+pub(super) enum Failure<E> {
+    /// Nothing has left.
+    Before(Error),
+    /// The transport failed.
+    Transport(E),
+    /// What came is no authentic answer.
+    Answer(Error, Option<u32>),
+}
+
+impl<E> From<Error> for Failure<E> {
+    fn from(error: Error) -> Self {
+        Self::Before(error)
+    }
+}
+
+pub(super) struct State<'c, P: Provider, const TOKEN: usize> {
+    config: ClientConfig<'c>,
+    session: Option<Session<P, TOKEN>>,
+    /// The request that awaits its answer.
+    exchange: Option<Exchange>,
+    /// A hint said that the gateway does not know the session: it is replaced before the next request.
+    doubtful: bool,
+    back_off: BackOff,
+}
+
+impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
+    pub(super) fn new(config: ClientConfig<'c>) -> Result<Self, Error> {
+        ClientHandshake::<P, TOKEN>::new(&config)?;
+        Ok(Self { config, session: None, exchange: None, doubtful: false, back_off: BackOff::default() })
+    }
+
+    pub(super) fn handshake(&self) -> Result<ClientHandshake<'c, P, TOKEN>, Error> {
+        ClientHandshake::new(&self.config)
+    }
+
+    pub(super) fn established(&mut self, session: Session<P, TOKEN>) {
+        self.session = Some(session);
+        self.doubtful = false;
+    }
+
+    pub(super) fn logout(&mut self) {
+        self.session = None;
+        self.doubtful = false;
+    }
+
+    pub(super) const fn facts(&self) -> Option<&Facts<TOKEN>> {
+        match &self.session {
+            Some(session) => Some(session.facts()),
+            None => None,
+        }
+    }
+
+    /// Whether the session can seal another request and nothing is said against it.
+    pub(super) fn has_session(&mut self, now: Now) -> bool {
+        let usable =
+            self.session.as_mut().is_some_and(|session| !session.is_over(now) && session.remaining() > 0);
+        usable && !self.doubtful
+    }
+
+    fn session(&mut self) -> Result<&mut Session<P, TOKEN>, Error> {
+        self.session.as_mut().ok_or(Misuse::WrongTurn.into())
+    }
+
+    /// Writes and seals `request`; what may be too small is found before anything changes.
+    pub(super) fn seal(
+        &mut self,
+        provider: &mut P,
+        now: Now,
+        request: &Request<'_>,
+        buffer: &mut [u8],
+    ) -> Result<usize, Error> {
+        let needed = crate::envelope::sealed_len(request.plaintext_len());
+        if buffer.len() < needed {
+            return Err(Error::BufferTooSmall { needed });
+        }
+        let length = request.write(buffer)?;
+        let (length, exchange) = self.session()?.seal(provider, now, buffer, length)?;
+        self.exchange = Some(exchange);
+        Ok(length)
+    }
+
+    /// The headers that name the session and prove it to the gateway's front.
+    pub(super) fn credentials(&self) -> Result<[Header<'_>; 2], Error> {
+        let facts = self.facts().ok_or(Misuse::WrongTurn)?;
+        let session = Header::new("X-Session-Id", facts.id()).map_err(|_| Misuse::InvalidRequest)?;
+        let token = Header::bearer(facts.token()).map_err(|_| Misuse::InvalidRequest)?;
+        Ok([session, token])
+    }
+
+    /// Opens the answer where it stands in `buffer` and says where its plaintext stands.
+    pub(super) fn open<E>(
+        &mut self,
+        provider: &mut P,
+        answer: &Answer,
+        buffer: &mut [u8],
+    ) -> Result<Range<usize>, Failure<E>> {
+        let base = buffer.as_ptr().addr();
+        let body = buffer.get_mut(answer.body.clone()).unwrap_or_default();
+        let opened = self.session()?.open(provider, answer.status, body);
+        let plaintext = opened.map_err(|error| Failure::Answer(error, answer.retry_after))?;
+        let start = plaintext.as_ptr().addr().saturating_sub(base);
+        self.exchange = None;
+        self.back_off.succeeded();
+        Ok(start..start.saturating_add(plaintext.len()))
+    }
+
+    /// Decides what follows a failed try (§2.6): another one, or the caller's error.
+    pub(super) fn after<E: TransportError>(
+        &mut self,
+        now: Now,
+        request: &Request<'_>,
+        attempt: Try,
+        failure: Failure<E>,
+    ) -> Result<Try, ClientError<E>> {
+        if let (Some(session), Some(exchange)) = (&mut self.session, self.exchange.take()) {
+            session.abandon(&exchange);
+        }
+        let plain = self.config.mode == Mode::Plain;
+        let again = request.is_idempotent() && attempt == Try::First;
+        match failure {
+            Failure::Before(error) => Err(error.into()),
+            Failure::Transport(error) if !error.request_left() => Err(ClientError::Transport(error)),
+            Failure::Transport(_) if again => Ok(Try::Second),
+            Failure::Transport(error) if request.is_idempotent() => Err(ClientError::Transport(error)),
+            Failure::Transport(_) => Err(ClientError::OutcomeUnknown { hint: None }),
+            Failure::Answer(Error::Refused(code), retry_after) => {
+                let renews = is_about_the_session(code) && self.back_off.permits(now);
+                self.doubtful |= renews;
+                if renews && again {
+                    Ok(Try::Second)
+                } else if request.is_idempotent() || (plain && !is_about_the_session(code)) {
+                    Err(ClientError::Refused { code, retry_after })
+                } else {
+                    Err(ClientError::OutcomeUnknown { hint: Some(code) })
+                }
+            }
+            Failure::Answer(error, _) if request.is_idempotent() => Err(ClientError::Core(error)),
+            Failure::Answer(..) => Err(ClientError::OutcomeUnknown { hint: None }),
+        }
+    }
+}
+
+/// Whether a new session may mend it.
+const fn is_about_the_session(code: Code) -> bool {
+    matches!(code, Code::InvalidSession | Code::SessionExpired | Code::InvalidToken | Code::EncryptionError)
+}
+
+/// The code of an error of the gateway, if `text` is one.
+pub(super) fn code_of(text: &[u8]) -> Option<Code> {
+    let [code] = json::object(text, &["code"]).ok()?;
+    let mut room = [0; 64];
+    Code::from_name(code?.string().ok()?.copy_to(&mut room).ok()?)
+}
+
+/// How soon after a renewal that a hint caused another hint may cause one: after 1 s, 2 s, … 64 s, until an authentic
+/// answer has come. Without a clock each request may cause one.
+#[derive(Clone, Copy, Debug, Default)]
+struct BackOff {
+    /// In milliseconds of the clock that was there.
+    until: u64,
+    renewals: u32,
+}
+
+impl BackOff {
+    const FIRST_MILLIS: u64 = 1000;
+    const MOST_DOUBLINGS: u32 = 6;
+
+    fn permits(&mut self, now: Now) -> bool {
+        let now = match now {
+            Now { uptime: Some(uptime), .. } => uptime.as_millis(),
+            Now { wall: Some(wall), .. } => wall.as_unix_millis(),
+            _ => return true,
+        };
+        // A clock that stepped back by more than the longest wait holds nothing up.
+        let longest = Self::FIRST_MILLIS << Self::MOST_DOUBLINGS;
+        if now < self.until && self.until.saturating_sub(now) <= longest {
+            return false;
+        }
+        self.until = now.saturating_add(Self::FIRST_MILLIS << self.renewals.min(Self::MOST_DOUBLINGS));
+        self.renewals = self.renewals.saturating_add(1);
+        true
+    }
+
+    const fn succeeded(&mut self) {
+        self.renewals = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Uptime;
+
+    #[test]
+    fn hints_renew_less_and_less_often() {
+        let mut back_off = BackOff::default();
+        let at = |millis| Now::uptime(Uptime::from_millis(millis));
+        assert!(back_off.permits(at(5)));
+        assert!(!back_off.permits(at(1004)));
+        assert!(back_off.permits(at(1005)));
+        assert!(!back_off.permits(at(3004)));
+        assert!(back_off.permits(at(3005)));
+        back_off.succeeded();
+        assert!(back_off.permits(at(7005)));
+        assert!(!back_off.permits(at(8004)));
+        assert!(back_off.permits(at(8005)));
+        for _ in 0..20 {
+            assert!(back_off.permits(Now::UNKNOWN));
+        }
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_holds_nothing_up() {
+        let mut back_off = BackOff::default();
+        assert!(back_off.permits(Now::uptime(Uptime::from_millis(10_000_000))));
+        assert!(back_off.permits(Now::uptime(Uptime::from_millis(0))));
+    }
+}
