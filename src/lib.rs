@@ -8,6 +8,7 @@
 extern crate std;
 
 pub mod codec;
+pub mod gateway;
 mod secret;
 pub mod transport;
 
