@@ -100,33 +100,37 @@ impl fmt::Display for InvalidHeader {
 impl core::error::Error for InvalidHeader {}
 
 /// Whether `text` is a token of RFC 9110 §5.6.2.
-pub(super) const fn is_token(text: &str) -> bool {
+pub(crate) const fn is_token(text: &str) -> bool {
     let mut bytes = text.as_bytes();
     while let [byte, rest @ ..] = bytes {
-        let allowed = byte.is_ascii_alphanumeric()
-            || matches!(
-                byte,
-                b'!' | b'#'
-                    | b'$'
-                    | b'%'
-                    | b'&'
-                    | b'\''
-                    | b'*'
-                    | b'+'
-                    | b'-'
-                    | b'.'
-                    | b'^'
-                    | b'_'
-                    | b'`'
-                    | b'|'
-                    | b'~'
-            );
-        if !allowed {
+        if !is_token_byte(*byte) {
             return false;
         }
         bytes = rest;
     }
     !text.is_empty()
+}
+
+/// Whether a token may hold `byte`.
+pub(crate) const fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        )
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod http1;
 use core::fmt;
 
 pub use header::{Header, InvalidHeader};
+pub(crate) use header::{is_token, is_token_byte};
 
 /// One exchange at a time, in two halves: a request goes out, then its answer comes in.
 ///
@@ -66,7 +67,7 @@ impl Request<'_> {
     /// [`InvalidRequest::Method`] for anything but a token (RFC 9110 §5.6.2), and for `CONNECT`;
     /// [`InvalidRequest::Target`] for anything but a `/` and visible ASCII after it, without `#`.
     pub fn check(&self) -> Result<(), InvalidRequest> {
-        if !header::is_token(self.method) || self.method == "CONNECT" {
+        if !is_token(self.method) || self.method == "CONNECT" {
             return Err(InvalidRequest::Method);
         }
         let visible = |byte| matches!(byte, 0x21..=0x7e) && byte != b'#';

@@ -1,5 +1,6 @@
 //! Requests as bytes, block by block.
 
+use crate::codec::cursor::Writer;
 use crate::transport::{Header, InvalidRequest, Request};
 
 /// The length of a block in bytes: what a head is gathered in, so that it does not go out by the byte.
@@ -110,26 +111,20 @@ pub(super) fn is_host(text: &str) -> bool {
 #[derive(Clone)]
 struct Decimal {
     digits: [u8; 20],
-    start: usize,
+    length: usize,
 }
 
 impl Decimal {
-    fn new(mut number: usize) -> Self {
-        let mut decimal = Self { digits: [b'0'; 20], start: 20 };
-        for digit in decimal.digits.iter_mut().rev() {
-            // '0' is 0x30, so that a digit fits into its low bits.
-            *digit |= (number % 10) as u8;
-            number /= 10;
-            decimal.start = decimal.start.saturating_sub(1);
-            if number == 0 {
-                break;
-            }
-        }
-        decimal
+    fn new(number: usize) -> Self {
+        let mut digits = [0; 20];
+        let mut writer = Writer::new(&mut digits);
+        writer.put_decimal(number as u64);
+        let length = writer.position();
+        Self { digits, length }
     }
 
     fn digits(&self) -> &[u8] {
-        self.digits.get(self.start..).unwrap_or_default()
+        self.digits.get(..self.length).unwrap_or_default()
     }
 }
 
