@@ -146,42 +146,63 @@ pub struct ReceivedRequest<'a> {
     body: Option<&'a [u8]>,
 }
 
+/// Where the members of a request stand in its plaintext, once method and path are unescaped in place. It borrows
+/// nothing, so that the plaintext can be looked at, then answered over or handed out.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    method: Range<usize>,
+    path: Range<usize>,
+    headers: Option<Range<usize>>,
+    query: Option<Range<usize>>,
+    body: Option<Range<usize>>,
+}
+
+impl Layout {
+    /// Reads the plaintext that fills `text`; method and path are unescaped in place, once: after that it is no JSON.
+    pub(crate) fn of(text: &mut [u8]) -> Result<Self, Error> {
+        let [method, path, headers, query, body] =
+            json::object_with_body(text, &["method", "path", "headers", "query", "body"], "body")?;
+        let string = |value: Option<Value<'_>>| -> Result<Range<usize>, Error> {
+            Ok(value.ok_or(Peer::Malformed)?.string()?.range())
+        };
+        let mut layout = Self {
+            method: string(method)?,
+            path: string(path)?,
+            headers: range_of_strings(headers)?,
+            query: range_of_strings(query)?,
+            body: body.filter(|body| !body.is_null()).map(Value::range),
+        };
+        for range in [&mut layout.method, &mut layout.path] {
+            let length = json::unescape_in_place(text.get_mut(range.clone()).unwrap_or_default());
+            range.end = range.start.saturating_add(length);
+        }
+        Ok(layout)
+    }
+
+    /// The request that stands in `text`, the same that was read.
+    pub(crate) fn view<'a>(&self, text: &'a [u8]) -> Result<ReceivedRequest<'a>, Error> {
+        let bytes = |range: &Range<usize>| text.get(range.clone()).ok_or(Error::Peer(Peer::Malformed));
+        let string = |range| core::str::from_utf8(bytes(range)?).map_err(|_| Error::Peer(Peer::Malformed));
+        let value = |range: &Option<Range<usize>>| -> Result<Option<Value<'a>>, Error> {
+            range.as_ref().map(|range| Ok(json::value(bytes(range)?)?)).transpose()
+        };
+        Ok(ReceivedRequest {
+            method: string(&self.method)?,
+            path: string(&self.path)?,
+            headers: value(&self.headers)?,
+            query: value(&self.query)?,
+            body: self.body.as_ref().map(bytes).transpose()?,
+        })
+    }
+}
+
 impl<'a> ReceivedRequest<'a> {
     /// Reads the plaintext that fills `text`; method and path are unescaped in place.
     ///
     /// # Errors
     /// [`Peer::Malformed`]: no such JSON, no method or path, `headers` or `query` that are no objects of strings.
     pub fn parse(text: &'a mut [u8]) -> Result<Self, Error> {
-        let [method, path, headers, query, body] =
-            json::object_with_body(text, &["method", "path", "headers", "query", "body"], "body")?;
-        let string = |value: Option<Value<'_>>| -> Result<Range<usize>, Error> {
-            Ok(value.ok_or(Peer::Malformed)?.string()?.range())
-        };
-        let (method, path) = (string(method)?, string(path)?);
-        let (headers, query) = (range_of_strings(headers)?, range_of_strings(query)?);
-        let body = body.filter(|body| !body.is_null()).map(Value::range);
-
-        let mut unescape = |range: Range<usize>| -> Option<Range<usize>> {
-            let length = json::unescape_in_place(text.get_mut(range.clone())?);
-            Some(range.start..range.start.saturating_add(length))
-        };
-        let (method, path) = (unescape(method), unescape(path));
-        let text: &'a [u8] = text;
-        let string = |range: Option<Range<usize>>| -> Result<&'a str, Error> {
-            let bytes = range.and_then(|range| text.get(range)).ok_or(Peer::Malformed)?;
-            core::str::from_utf8(bytes).map_err(|_| Peer::Malformed.into())
-        };
-        let value = |range: Option<Range<usize>>| -> Result<Option<Value<'a>>, Error> {
-            let Some(range) = range else { return Ok(None) };
-            Ok(Some(json::value(text.get(range).ok_or(Peer::Malformed)?)?))
-        };
-        Ok(Self {
-            method: string(method)?,
-            path: string(path)?,
-            headers: value(headers)?,
-            query: value(query)?,
-            body: body.and_then(|range| text.get(range)),
-        })
+        Layout::of(text)?.view(text)
     }
 
     /// The method, as sent.

@@ -198,6 +198,15 @@ impl<'a> Value<'a> {
     /// As [`Value::members`].
     pub fn entries(self) -> Result<Entries<'a>, JsonError> {
         scan::members(&mut self.scanner(), &[], scan::Limits::checked(), &mut [])?;
+        self.all_members()
+    }
+
+    /// All members of this object, as sent, however many there are: a name may be repeated.
+    ///
+    /// # Errors
+    ///
+    /// [`JsonError::WrongType`] where this is no object.
+    pub fn all_members(self) -> Result<Entries<'a>, JsonError> {
         let mut scanner = self.scanner();
         scanner.open(b'{')?;
         Ok(Entries { scanner, first: true })

@@ -2,54 +2,12 @@
 
 use super::forward;
 use super::path::{check_path, is_segment};
+use crate::session::{ClientType, Mode};
 use core::fmt;
-
-/// What a client says it is (§2.1): a claim, until mutual mode proves it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum ClientType {
-    /// A client of the gateway's own organisation.
-    Internal,
-    /// A partner's client: it reaches only what names it.
-    External,
-}
-
-impl ClientType {
-    /// The type that `name` is on the wire.
-    #[must_use]
-    pub fn from_wire(name: &str) -> Option<Self> {
-        match name {
-            "internal" => Some(Self::Internal),
-            "external" => Some(Self::External),
-            _ => None,
-        }
-    }
-
-    /// Its name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Internal => "internal",
-            Self::External => "external",
-        }
-    }
-}
-
-/// How much a session is worth to a gateway, which cannot see whether a client pins (§2.1): the later, the more.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Mode {
-    /// Nobody has proven anything.
-    Plain,
-    /// The transcript is proven: against passive attackers. Pinned sessions are this to a gateway.
-    Confirmed,
-    /// The client has proven its identity, too.
-    Mutual,
-}
 
 /// What a gateway knows of a client when it asks for a route.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ClientFacts<'a> {
+pub struct Caller<'a> {
     /// Its type.
     pub client_type: ClientType,
     /// Its `clientId`.
@@ -134,12 +92,7 @@ impl<'a> Allowlist<'a> {
     /// - [`RouteError::Path`] if the path fails [`check_path`];
     /// - [`RouteError::NotAllowed`] if no rule of the route is for this client, or there is no such route;
     /// - [`RouteError::ModeTooWeak`] if one is, but demands more than the mode of the session.
-    pub fn find(
-        &self,
-        method: &str,
-        path: &str,
-        client: &ClientFacts<'_>,
-    ) -> Result<&'a Rule<'a>, RouteError> {
+    pub fn find(&self, method: &str, path: &str, client: &Caller<'_>) -> Result<&'a Rule<'a>, RouteError> {
         check_path(path)?;
         let matching = self.rules.iter().filter(|rule| rule.method == method && rule.matches(path));
         let route = matching
@@ -176,7 +129,7 @@ impl Rule<'_> {
         self.pattern.split('/').map(|segment| !segment.starts_with(':'))
     }
 
-    fn is_for(&self, client: &ClientFacts<'_>) -> bool {
+    fn is_for(&self, client: &Caller<'_>) -> bool {
         self.client_types.contains(&client.client_type)
             && (self.client_ids.is_empty() || self.client_ids.contains(&client.client_id))
     }

@@ -217,13 +217,3 @@ fn configuration_is_checked() {
         "rule 0 (counted from 0): the pattern must be a path of plain segments and named parameters, such as /users/:id"
     );
 }
-
-#[test]
-fn names_on_the_wire() {
-    for client_type in [ClientType::Internal, ClientType::External] {
-        assert_eq!(ClientType::from_wire(client_type.as_str()), Some(client_type));
-    }
-    for name in ["", "Internal", "INTERNAL", "internal ", "external\0", "admin"] {
-        assert_eq!(ClientType::from_wire(name), None);
-    }
-}
