@@ -3,7 +3,7 @@
 from .agreement import plain_key
 from .envelope import open_data, request_aad, seal
 from .exchange import Exchange, case, compact, scalar, text_member
-from .groups import agree, ffdhe_spki, FFDHE, public_key
+from .groups import FFDHE, agree, ffdhe_spki, public_key
 from .primitives import b64
 
 LONG_NAMES = [

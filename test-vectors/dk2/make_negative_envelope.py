@@ -339,7 +339,7 @@ def response_rows():
         yield row(f"sealed for {made}, seen with {seen}", answer(0, status=made), why, status=seen)
     why = "The request's nonce is in the associated data, its counter in the response's nonce."
     yield row("the answer to request 1 under counter 0", answer(0, request=nonces[1]), why)
-    nonce, data = parts(answer(1))
+    _, data = parts(answer(1))
     yield row("the answer to request 1, renumbered", pair(counter_nonce(7, 0), data), why)
     yield row("another instance id than it was sealed with", pair(counter_nonce(8, 1), data), why)
     for counter in (3, 255, 256, 65536, 2**24, 2**32, 2**63):

@@ -4,7 +4,7 @@ import base64
 import json
 import re
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -80,7 +80,7 @@ def gcm_seal(key, nonce, plaintext, aad):
 def gcm_open(key, nonce, data, aad):
     try:
         return AESGCM(key).decrypt(nonce, data, aad)
-    except Exception:
+    except InvalidTag:
         raise Refused("ENCRYPTION_ERROR") from None
 
 

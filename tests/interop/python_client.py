@@ -22,11 +22,11 @@ from urllib.parse import urlsplit
 VECTORS = Path(__file__).resolve().parents[2] / "test-vectors"
 sys.path.insert(0, str(VECTORS))
 
-from dk2 import roles, token  # noqa: E402
-from dk2.envelope import counter_nonce, request_aad, seal  # noqa: E402
-from dk2.groups import p256_point, p256_spki, public_key  # noqa: E402
-from dk2.messages import answer as read_answer  # noqa: E402
-from dk2.primitives import Identity, Refused, b64, thumbprint, unb64, unb64url  # noqa: E402
+from dk2 import roles, token
+from dk2.envelope import counter_nonce, request_aad, seal
+from dk2.groups import p256_point, p256_spki, public_key
+from dk2.messages import answer as read_answer
+from dk2.primitives import Identity, Refused, b64, thumbprint, unb64, unb64url
 
 EC = ["SCHEME-EC-AES2", "SCHEME-EC-AES1"]
 GET = {"method": "GET", "path": "/countries/get", "headers": {}, "query": {}, "body": None}
@@ -68,10 +68,10 @@ class Report:
         self.skipped += 1
         print("skip", name, "-", why)
 
-    def attempt(self, name, step):
+    def attempt(self, name, step, *arguments):
         """A whole part; what it throws is one failure."""
         try:
-            return step()
+            return step(*arguments)
         except Exception as problem:
             self.check(name, False, repr(problem))
             return None
@@ -203,7 +203,7 @@ def handshakes(report, gateway, pins):
         if mode == "pinned" and not pins:
             report.skip(name, "no pinned key: --pin")
             continue
-        report.attempt(name, lambda: one_session(report, gateway, name, Hello(mode, offered), wanted, pins))
+        report.attempt(name, one_session, report, gateway, name, Hello(mode, offered), wanted, pins)
 
 
 def one_session(report, gateway, name, hello, wanted, pins):
@@ -354,12 +354,16 @@ def corpus(report, gateway):
                 body = body.ljust(case.get("padTo", 0))
                 name, headers = f"{file}: {case['name']}", case.get("headers", document["headers"])
                 code = case["code"].removeprefix("DYNAMIC_KEY_V2_")
-                report.attempt(name, lambda: report.error(name, gateway.send("POST", "/api/info/v2", headers, body), code))
+                report.attempt(name, refused_hello, report, gateway, name, headers, body, code)
     document = json.loads((VECTORS / "messages.json").read_text())
     for case in document["hellos"]:
         status, _, body = gateway.send("POST", "/api/info/v2", case.get("headers", document["headers"]), case["text"].encode())
         scheme = json.loads(body).get("keyAgreement", {}).get("scheme", "SCHEME-EC-AES2")
         report.check(f"messages.json: {case['name']}", (status, scheme) == (200, case["scheme"]), (status, body[:200]))
+
+
+def refused_hello(report, gateway, name, headers, body, code):
+    report.error(name, gateway.send("POST", "/api/info/v2", headers, body), code)
 
 
 def pinned_keys(report, gateway, pin):
@@ -381,20 +385,20 @@ def main():
     parser.add_argument("--corpus", action="store_true", help="also send every hello of test-vectors")
     options = parser.parse_args()
     report, gateway = Report(), Gateway(options.gateway)
-    pins = options.pin and report.attempt("jwks.json", lambda: pinned_keys(report, gateway, options.pin))
+    pins = options.pin and report.attempt("jwks.json", pinned_keys, report, gateway, options.pin)
     handshakes(report, gateway, pins)
-    report.attempt("hello refusals", lambda: handshake_refusals(report, gateway))
+    report.attempt("hello refusals", handshake_refusals, report, gateway)
     for mode in ("plain", "confirmed"):
-        report.attempt(f"{mode}: request refusals", lambda: request_refusals(report, gateway, mode))
-    report.attempt("external client", lambda: external_client(report, gateway))
+        report.attempt(f"{mode}: request refusals", request_refusals, report, gateway, mode)
+    report.attempt("external client", external_client, report, gateway)
     signer = options.token_identity or options.token_secret
     if signer:
-        report.attempt("expired token", lambda: expired_token(report, gateway, signer))
+        report.attempt("expired token", expired_token, report, gateway, signer)
     else:
         report.skip("expired token", "only the gateway's own key makes one: --token-secret or --token-identity")
-    report.attempt("expired session", lambda: expired_session(report, gateway, options.wait))
+    report.attempt("expired session", expired_session, report, gateway, options.wait)
     if options.corpus:
-        report.attempt("corpus", lambda: corpus(report, gateway))
+        report.attempt("corpus", corpus, report, gateway)
     print(f"{report.passed} passed, {report.failed} failed" + (f", {report.skipped} skipped" if report.skipped else ""))
     sys.exit(1 if report.failed else 0)
 
