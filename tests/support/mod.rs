@@ -9,11 +9,13 @@
     reason = "a test that fails should panic"
 )]
 
+mod device;
 mod glass;
 mod link;
 mod random;
 mod world;
 
+pub use device::{Device, DeviceHandshake, DeviceSession, MODES, call, hello_headers, request_headers, seal};
 pub use glass::Glass;
 pub use link::{Link, Lost, Tamper, Wire};
 pub use random::{Script, Seeded};

@@ -107,6 +107,11 @@ impl World {
         self.store = FixedStore::new();
     }
 
+    /// Ends the session with this id.
+    pub fn end(&mut self, id: &str) {
+        SessionStore::<Soft>::end(&mut self.store, id, self.now);
+    }
+
     /// Whether the session with this id lives.
     pub fn live(&mut self, id: &str) -> bool {
         SessionStore::<Soft>::find(&mut self.store, id, self.now).is_ok()
