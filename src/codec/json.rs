@@ -88,7 +88,7 @@ pub fn object_with_body<'a, const N: usize>(
 }
 
 /// A value whose grammar has been checked, where it stands in the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Value<'a> {
     raw: &'a str,
     /// Where `raw` starts in the whole text.
@@ -211,6 +211,13 @@ impl<'a> Value<'a> {
 
     fn first(self) -> u8 {
         self.raw.as_bytes().first().copied().unwrap_or_default()
+    }
+}
+
+/// What was sent may be secret: only its place is printed.
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Value").field(&self.range()).finish()
     }
 }
 

@@ -140,11 +140,12 @@ impl PublicKey {
 
     /// `public` has the length of the group.
     fn new(group: Group, public: &[u8]) -> Self {
-        let mut value = [0; CAPACITY];
-        for (to, from) in value.iter_mut().zip(public) {
-            *to = *from;
+        let mut key = const { Self { group: Group::P256, value: [0; CAPACITY] } };
+        key.group = group;
+        if let Some(value) = key.value.get_mut(..public.len()) {
+            value.copy_from_slice(public);
         }
-        Self { group, value }
+        key
     }
 }
 

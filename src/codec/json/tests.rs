@@ -654,7 +654,7 @@ fn changed_texts_are_judged_as_serde_json_does() {
         (state >> 32) as usize % below
     };
     let mut accepted = 0;
-    for _ in 0..60_000 {
+    for _ in 0..20_000 {
         let mut text = SAMPLE.as_bytes().to_vec();
         for _ in 0..=random(3) {
             let at = random(text.len());
@@ -676,5 +676,16 @@ fn changed_texts_are_judged_as_serde_json_does() {
         }
         accepted += usize::from(ours.is_ok());
     }
-    assert!((1_000..59_000).contains(&accepted), "{accepted}");
+    assert!((1_000..19_000).contains(&accepted), "{accepted}");
+}
+
+#[test]
+fn what_was_sent_is_not_printed() {
+    let [v] = object(br#"{"v":{"s":"hush"}}"#, &["v"]).unwrap();
+    let entries = v.unwrap().entries().unwrap();
+    let (_, s) = entries.clone().next().unwrap();
+    let string = s.string().unwrap();
+    let elements = object(br#"{"v":["hush"]}"#, &["v"]).unwrap()[0].unwrap().elements().unwrap();
+    let printed = format!("{v:?} {entries:?} {s:?} {string:?} {:?} {elements:?}", string.bytes());
+    assert!(!printed.contains("hush") && printed.contains("Str(11..15)"), "{printed}");
 }
