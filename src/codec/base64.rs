@@ -1,13 +1,13 @@
 //! Base64 of RFC 4648: §4 with padding, §5 ("base64url") without.
 //!
-//! Only the canonical text of some bytes is accepted: the padding that belongs there and no other, unused bits zero, no
-//! white space, no line breaks.
+//! Only the canonical text of some bytes is accepted: the padding that belongs there and no other, unused
+//! bits zero, no white space, no line breaks.
 //!
 //! # Security
 //!
-//! No branch and no index is written here that depends on a byte or on a character but the padding, and the whole text is
-//! read before it is refused. What is compiled from comparisons is the compiler's choice all the same: secrets go by
-//! [`url_encode`] and [`url_decode`], which `base64ct` computes.
+//! No branch and no index is written here that depends on a byte or on a character but the padding, and the
+//! whole text is read before it is refused. What is compiled from comparisons is the compiler's choice all
+//! the same: secrets go by [`url_encode`] and [`url_decode`], which `base64ct` computes.
 
 use super::BufferTooSmall;
 use base64ct::{Base64UrlUnpadded, Encoding};
@@ -41,7 +41,8 @@ impl From<BufferTooSmall> for Base64Error {
     }
 }
 
-// How a chunk gets from one form to the other: in vectors, or, where there are none, four characters to a word.
+// How a chunk gets from one form to the other: in vectors, or, where there are none, four characters to a
+// word.
 #[cfg(any(test, target_pointer_width = "64"))]
 mod vectors;
 #[cfg(any(test, not(target_pointer_width = "64")))]
@@ -92,8 +93,8 @@ pub fn encode<'o>(input: &[u8], out: &'o mut [u8]) -> Result<&'o str, BufferTooS
     Ok(core::str::from_utf8(out).unwrap_or_default())
 }
 
-/// Encodes within one buffer: the `len` bytes at its start become their padded base64 at `at`, and the end of the text is
-/// returned. What of the `len` bytes lies before `at` is left as it was.
+/// Encodes within one buffer: the `len` bytes at its start become their padded base64 at `at`, and the end of
+/// the text is returned. What of the `len` bytes lies before `at` is left as it was.
 ///
 /// # Errors
 ///
@@ -135,8 +136,8 @@ pub fn decode<'o>(text: &[u8], out: &'o mut [u8]) -> Result<&'o [u8], Base64Erro
     Ok(out)
 }
 
-/// Decodes canonical padded base64 within one buffer: all of `text` is replaced by its bytes, whose number is returned, at
-/// the start of the slice.
+/// Decodes canonical padded base64 within one buffer: all of `text` is replaced by its bytes, whose number is
+/// returned, at the start of the slice.
 ///
 /// # Errors
 ///
@@ -160,7 +161,8 @@ pub fn decode_in_place(text: &mut [u8]) -> Result<usize, Base64Error> {
     Ok(len)
 }
 
-/// Writes the base64url of `input` (RFC 4648 §5, no padding), [`url_encoded_len`] characters, at the start of `out`.
+/// Writes the base64url of `input` (RFC 4648 §5, no padding), [`url_encoded_len`] characters, at the start of
+/// `out`.
 ///
 /// # Errors
 ///
@@ -236,7 +238,8 @@ fn encode_tail(buffer: &mut [u8], from: Range<usize>, to: Range<usize>) {
     copy_head(&text, buffer.get_mut(to).unwrap_or_default(), len);
 }
 
-/// The bytes of `text`, of which [`decoded_len`] has said that it is `len` bytes, less than a chunk, and padding.
+/// The bytes of `text`, of which [`decoded_len`] has said that it is `len` bytes, less than a chunk, and
+/// padding.
 fn decode_tail(text: &[u8], len: usize, judge: &mut Judge) -> [u8; BYTES] {
     let mut chunk = [b'A'; CHARACTERS];
     copy_head(text, &mut chunk, url_encoded_len(len));

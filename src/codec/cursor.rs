@@ -3,7 +3,8 @@
 use super::BufferTooSmall;
 use core::fmt;
 
-/// Reads a slice from front to back. Every method consumes what it returns, and nothing where it returns `None`.
+/// Reads a slice from front to back. Every method consumes what it returns, and nothing where it returns
+/// `None`.
 #[derive(Clone, Copy)]
 pub struct Reader<'a> {
     rest: &'a [u8],
@@ -58,8 +59,8 @@ impl<'a> Reader<'a> {
 
 /// Writes a slice from front to back.
 ///
-/// What does not fit is counted and not written, and neither is anything after it, so that [`Writer::finish`] can name
-/// the size that would have been enough.
+/// What does not fit is counted and not written, and neither is anything after it, so that [`Writer::finish`]
+/// can name the size that would have been enough.
 pub struct Writer<'o> {
     out: &'o mut [u8],
     position: usize,
@@ -101,8 +102,8 @@ impl<'o> Writer<'o> {
         self.put(digits.get(start..).unwrap_or_default());
     }
 
-    /// The next `len` bytes of the slice, to be filled by the caller; `None` where they do not fit (they are counted
-    /// all the same).
+    /// The next `len` bytes of the slice, to be filled by the caller; `None` where they do not fit (they are
+    /// counted all the same).
     pub fn reserve(&mut self, len: usize) -> Option<&mut [u8]> {
         let start = self.position;
         self.position = start.saturating_add(len);

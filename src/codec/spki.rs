@@ -1,6 +1,7 @@
 //! Public keys as SubjectPublicKeyInfo, DER (RFC 5280 §4.1, RFC 5480).
 //!
-//! A group is recognised by its whole template, byte for byte: what is not written exactly as we write it is no key.
+//! A group is recognised by its whole template, byte for byte: what is not written exactly as we write it is
+//! no key.
 
 use super::{
     BufferTooSmall,
@@ -101,12 +102,13 @@ impl PublicKey {
         self.value.get(..self.group.public_len()).unwrap_or_default()
     }
 
-    /// Reads the DER of a SubjectPublicKeyInfo: for P-256 exactly the 91 bytes that [`PublicKey::write_spki`] writes.
+    /// Reads the DER of a SubjectPublicKeyInfo: for P-256 exactly the 91 bytes that [`PublicKey::write_spki`]
+    /// writes.
     ///
     /// # Errors
     ///
-    /// [`SpkiError::Unrecognised`] for everything else: other groups, parameters or encodings, compressed points,
-    /// bytes behind the key.
+    /// [`SpkiError::Unrecognised`] for everything else: other groups, parameters or encodings, compressed
+    /// points, bytes behind the key.
     pub fn from_spki(der: &[u8]) -> Result<Self, SpkiError> {
         p256_from_spki(der).ok_or(SpkiError::Unrecognised)
     }

@@ -1,4 +1,5 @@
-//! The alphabet, a byte at a time without a branch: the compiler puts 16 bytes or more of a chunk into a vector.
+//! The alphabet, a byte at a time without a branch: the compiler puts 16 bytes or more of a chunk into a
+//! vector.
 
 use super::Base64Error;
 

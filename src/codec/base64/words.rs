@@ -59,7 +59,8 @@ const fn values_of(text: u32, bad: &mut u32) -> u32 {
     let digit = reach::<0x30>(c);
     let upper = reach::<0x41>(c);
     let lower = reach::<0x61>(c);
-    // From '+', from '/' to '9', from 'A' to 'Z', from 'a' to 'z': each bound that is reached changes between out and in.
+    // From '+', from '/' to '9', from 'A' to 'Z', from 'a' to 'z': each bound that is reached changes between
+    // out and in.
     let inside = plus
         ^ reach::<0x2c>(c)
         ^ slash

@@ -92,7 +92,8 @@ impl<'a> Str<'a> {
         Ok(core::str::from_utf8(out).unwrap_or_default())
     }
 
-    /// Writes the bytes of which this is the canonical padded base64 at the start of `out`, which needs room for them only.
+    /// Writes the bytes of which this is the canonical padded base64 at the start of `out`, which needs room
+    /// for them only.
     ///
     /// # Errors
     ///
@@ -101,7 +102,8 @@ impl<'a> Str<'a> {
         if self.escaped { self.decode_escaped(base64::decode, out) } else { base64::decode(self.raw(), out) }
     }
 
-    /// Writes the bytes of which this is the canonical base64url at the start of `out`, which needs room for them only.
+    /// Writes the bytes of which this is the canonical base64url at the start of `out`, which needs room for
+    /// them only.
     ///
     /// # Errors
     ///
@@ -226,7 +228,8 @@ impl fmt::Debug for Bytes<'_> {
     }
 }
 
-/// Replaces a checked string, as it stands between its quotes, by its unescaped bytes, and returns their number.
+/// Replaces a checked string, as it stands between its quotes, by its unescaped bytes, and returns their
+/// number.
 pub fn unescape_in_place(raw: &mut [u8]) -> usize {
     // What is written is never longer than what has been read.
     let mut from = plain_run(raw, raw.len());
@@ -302,8 +305,8 @@ pub const fn escaped_len(text: &str) -> usize {
     len
 }
 
-/// Writes `text` as it stands between the quotes of a JSON string, [`escaped_len`] bytes, at the start of `out`: `"`, `\`
-/// and control characters escaped, nothing else.
+/// Writes `text` as it stands between the quotes of a JSON string, [`escaped_len`] bytes, at the start of
+/// `out`: `"`, `\` and control characters escaped, nothing else.
 ///
 /// # Errors
 ///

@@ -64,8 +64,8 @@ fn members_not_in<'a>(
     Ok(())
 }
 
-/// The names that an object has had so far, by where they start in the text, in their order: a repeated one is found by
-/// a few comparisons.
+/// The names that an object has had so far, by where they start in the text, in their order: a repeated one
+/// is found by a few comparisons.
 struct Names<'s> {
     starts: &'s mut [usize; MAX_MEMBERS],
     count: usize,
@@ -119,7 +119,8 @@ impl<'a> Scanner<'a> {
         if self.accept(bracket) { Ok(()) } else { Err(JsonError::WrongType) }
     }
 
-    /// Comes to the next member of an object: its name, then the scanner is at its value. `None` behind the `}`.
+    /// Comes to the next member of an object: its name, then the scanner is at its value. `None` behind the
+    /// `}`.
     pub(super) fn next_name(&mut self, first: bool) -> Result<Option<Str<'a>>, JsonError> {
         self.white_space();
         if self.accept(b'}') {
@@ -149,7 +150,8 @@ impl<'a> Scanner<'a> {
         Ok(true)
     }
 
-    /// Passes over one value that is within `depth` levels and may go to the level `limit`, which is at most 64.
+    /// Passes over one value that is within `depth` levels and may go to the level `limit`, which is at most
+    /// 64.
     pub(super) fn value(&mut self, depth: u8, limit: u8) -> Result<Value<'a>, JsonError> {
         let start = self.at;
         let mut escaped = false;
@@ -178,7 +180,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Enters an object or array whose bracket has been passed, and comes to the first value in it, if there is one.
+    /// Enters an object or array whose bracket has been passed, and comes to the first value in it, if there
+    /// is one.
     fn enter(&mut self, bracket: u8, levels: &mut Levels) -> Result<bool, JsonError> {
         levels.enter(bracket == b'{')?;
         self.white_space();
@@ -439,8 +442,8 @@ fn plain_chunks_len(_: &[u8]) -> usize {
 
 const WORD: usize = size_of::<usize>();
 
-/// Of the bytes of a word, little-endian, for which [`ends_plain`] holds, the lowest has its highest bit set, and no byte
-/// below it has.
+/// Of the bytes of a word, little-endian, for which [`ends_plain`] holds, the lowest has its highest bit set,
+/// and no byte below it has.
 const fn word_ends_plain(word: usize) -> usize {
     const ONES: usize = usize::MAX / 0xff;
     const QUOTES: usize = ONES * b'"' as usize;
