@@ -189,6 +189,7 @@ impl defmt::Format for PublicKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::base64;
     use std::{format, vec::Vec};
 
     /// The generator of P-256 (SEC 2 §2.4.2), so that the curve crate accepts it.
@@ -212,6 +213,19 @@ mod tests {
         assert_eq!(key.as_bytes(), POINT);
         assert_eq!(key.spki_len(), 91);
         assert!(format!("{key:?}").starts_with("PublicKey(P256, 046b17"));
+    }
+
+    #[test]
+    fn reads_and_writes_what_openssl_writes() {
+        // openssl ecparam -name prime256v1 -genkey -noout | openssl ec -pubout -outform DER | base64
+        let text = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE060afjOcO9orAYEPBSEdq0uvMuZ1\
+                    O+xuF6s0uy+nw3L+LEdezw/GRm4tQTYNBeq0yt40W6JNPR+eOghM6DD7mA==";
+        let mut der = [0; 91];
+        let der = base64::decode(text.as_bytes(), &mut der).unwrap();
+        let key = PublicKey::from_spki(der).unwrap();
+        assert_eq!(key.as_bytes(), &der[26..]);
+        let mut out = [0; 91];
+        assert_eq!(key.write_spki(&mut out), Ok(der));
     }
 
     #[test]
