@@ -14,6 +14,7 @@ pub mod crypto;
 pub mod envelope;
 mod error;
 pub mod handshake;
+pub mod jose;
 mod log;
 pub mod nonce;
 pub mod replay;
