@@ -13,6 +13,7 @@ pub mod codec;
 pub mod crypto;
 pub mod envelope;
 mod error;
+pub mod gateway;
 pub mod handshake;
 pub mod jose;
 mod log;
