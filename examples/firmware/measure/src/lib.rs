@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bare;
+pub mod cost;
 pub mod roles;
 
 use board::random::Repeatable;
