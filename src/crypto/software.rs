@@ -20,7 +20,8 @@ use rand_core::TryCryptoRng;
 use sha2::Sha256;
 
 /// The software provider over a generator `R` (`rand_core` 0.10), with AEAD keys kept as `K`: [`RawKey`], which is small
-/// and expanded at each use, or [`ExpandedKey`], which is large and ready.
+/// and expanded at each use, [`RawAes256Key`], which is that for one algorithm, or [`ExpandedKey`], which is large and
+/// ready.
 ///
 /// # Security
 /// Its primitives are constant-time in software: AES by bit slicing or by the processor's instructions, P-256 by complete
@@ -41,6 +42,13 @@ impl<R: TryCryptoRng> Software<R> {
 impl<R: TryCryptoRng> Software<R, ExpandedKey> {
     /// A provider that draws its randomness from `rng` and keeps expanded AEAD keys.
     pub const fn expanded(rng: R) -> Self {
+        Self { rng, key: PhantomData }
+    }
+}
+
+impl<R: TryCryptoRng> Software<R, RawAes256Key> {
+    /// A provider that draws its randomness from `rng` and knows AES-256-GCM only.
+    pub const fn aes256(rng: R) -> Self {
         Self { rng, key: PhantomData }
     }
 }

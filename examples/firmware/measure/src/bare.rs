@@ -62,13 +62,7 @@ pub fn seal<A: Gcm>(key: &[u8], nonce: &[u8; 12], aad: &[u8], text: &mut [u8]) -
 }
 
 /// AES-GCM with its key set-up.
-pub fn open<A: Gcm>(
-    key: &[u8],
-    nonce: &[u8; 12],
-    aad: &[u8],
-    text: &mut [u8],
-    tag: &[u8; 16],
-) -> Option<()> {
+pub fn open<A: Gcm>(key: &[u8], nonce: &[u8; 12], aad: &[u8], text: &mut [u8], tag: &[u8; 16]) -> Option<()> {
     let key = A::new_from_slice(key).ok()?;
     key.decrypt_inout_detached(&(*nonce).into(), aad, text.into(), &(*tag).into()).ok()
 }

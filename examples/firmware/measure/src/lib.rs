@@ -18,16 +18,10 @@ use dynamic_key::scheme::{Preference, Scheme};
 use dynamic_key::session::{ClientType, Mode};
 
 /// The provider that is measured.
-pub type Provider = Software<Repeatable>;
+pub type Provider<K> = Software<Repeatable, K>;
 
 /// The room for a token in a client's session.
 pub const TOKEN: usize = 384;
-
-/// A provider whose randomness begins at `seed`.
-#[must_use]
-pub const fn provider(seed: u64) -> Provider {
-    Software::new(Repeatable::new(seed))
-}
 
 /// A sensor of the house.
 #[must_use]

@@ -1,8 +1,9 @@
 //! One role from its first message to a sealed exchange, as a firmware runs it: what the flash images hold.
 
-use crate::{Open, TOKEN, config, facts, provider};
+use crate::{Open, Provider, TOKEN, config, facts};
 use core::hint::black_box;
 use dynamic_key::Error;
+use dynamic_key::crypto::software::TrafficKey;
 use dynamic_key::crypto::{Signer, Verifier};
 use dynamic_key::envelope::Envelope;
 use dynamic_key::handshake::{ClientHandshake, ClientNeed, ServerError, ServerHandshake, ServerNeed};
@@ -16,13 +17,19 @@ fn exchange(buffer: &mut [u8], length: usize) -> (u16, usize) {
     (black_box(200), black_box(length).min(buffer.len()))
 }
 
-/// A client: a handshake, one sealed request, its response.
+/// A client of one scheme: a handshake, one sealed request, its response.
 ///
 /// # Errors
 /// Those of the steps.
-pub fn client(mode: Mode, verifier: &mut impl Verifier) -> Result<(), Error> {
-    let (mut provider, mut buffer, mut status, mut length) = (provider(1), [0; 1024], 0, 0);
-    let mut handshake = ClientHandshake::<_, TOKEN>::new(&config(mode, &Scheme::ELLIPTIC))?;
+pub fn client<K: TrafficKey>(
+    mut provider: Provider<K>,
+    mode: Mode,
+    scheme: Scheme,
+    verifier: &mut impl Verifier,
+) -> Result<(), Error> {
+    let (mut buffer, mut status, mut length) = ([0; 1024], 0, 0);
+    let schemes = [scheme];
+    let mut handshake = ClientHandshake::<_, TOKEN>::new(&config(mode, &schemes))?;
     loop {
         match handshake.compute(&mut provider, verifier)? {
             ClientNeed::Hello => {
@@ -43,12 +50,15 @@ pub fn client(mode: Mode, verifier: &mut impl Verifier) -> Result<(), Error> {
     Ok(())
 }
 
-/// A gateway without a store: it answers one hello and one request.
+/// A gateway without a store: it answers one hello and one request, of any scheme.
 ///
 /// # Errors
 /// Those of the steps.
-pub fn gateway(identity: Option<&mut impl Signer>) -> Result<(), ServerError> {
-    let (mut provider, mut buffer) = (provider(1), [0; 1024]);
+pub fn gateway<K: TrafficKey>(
+    mut provider: Provider<K>,
+    identity: Option<&mut impl Signer>,
+) -> Result<(), ServerError> {
+    let mut buffer = [0; 1024];
     let facts = facts(identity.as_ref().map(|identity| identity.kid()));
     let mut handshake = ServerHandshake::new();
     let (_, length) = exchange(&mut buffer, 0);

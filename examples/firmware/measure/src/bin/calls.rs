@@ -9,18 +9,18 @@ use board::timer;
 use core::hint::black_box;
 use dynamic_key::Secret;
 use dynamic_key::crypto::Provider as _;
-use dynamic_key::crypto::software::{Identity, Pins};
-use dynamic_key::crypto::Signer;
+use dynamic_key::crypto::software::{Identity, Pins, Software, TrafficKey};
+use dynamic_key::crypto::{Aead, Signer};
 use dynamic_key::envelope::Envelope;
 use dynamic_key::handshake::{ClientHandshake, ClientNeed, ServerHandshake, ServerNeed};
 use dynamic_key::scheme::Scheme;
 use dynamic_key::session::{Mode, Now, ServerSession, Session};
 use measure::bare::{self, Gcm};
 use measure::cost::Report;
-use measure::{Open, Provider, TOKEN, config, facts, provider};
+use measure::{Open, Provider, TOKEN, config, facts};
 
-type ClientSession = Session<Provider, TOKEN>;
-type GatewaySession = ServerSession<Provider>;
+type ClientSession<K> = Session<Provider<K>, TOKEN>;
+type GatewaySession<K> = ServerSession<Provider<K>>;
 
 const SIZES: [(usize, &str, &str); 3] =
     [(64, "seal-64", "open-64"), (256, "seal-256", "open-256"), (1024, "seal-1024", "open-1024")];
@@ -38,8 +38,10 @@ fn main() -> ! {
             if mode == Mode::Plain && scheme == Scheme::EcAes1 {
                 continue; // plain mode knows one scheme
             }
-            let (mut client, mut gateway) = handshake(mode, scheme);
-            exchange(mode, scheme, &mut client, &mut gateway);
+            match scheme.aead() {
+                Aead::Aes128Gcm => run(Software::new, mode, scheme),
+                Aead::Aes256Gcm => run(Software::aes256, mode, scheme),
+            }
         }
     }
     nesting();
@@ -73,23 +75,35 @@ fn bare_aead<A: Gcm>(scheme: Scheme) {
     }
 }
 
-fn handshake(mode: Mode, scheme: Scheme) -> (ClientSession, GatewaySession) {
+fn run<K: TrafficKey>(provider: fn(Repeatable) -> Provider<K>, mode: Mode, scheme: Scheme) {
+    let provider = |seed| provider(Repeatable::new(seed));
+    let (mut client, mut gateway) = handshake(provider(1), provider(2), mode, scheme);
+    exchange(provider(3), provider(4), mode, scheme, &mut client, &mut gateway);
+}
+
+fn handshake<K: TrafficKey>(
+    mut device: Provider<K>,
+    mut chip: Provider<K>,
+    mode: Mode,
+    scheme: Scheme,
+) -> (ClientSession<K>, GatewaySession<K>) {
     let report = |role| Report { scheme: scheme.name(), mode: mode.name(), role };
     let (client_report, gateway_report) = (report("client"), report("gateway"));
-    let (mut device, mut chip, mut buffer) = (provider(1), provider(2), [0; 1024]);
+    let mut buffer = [0; 1024];
     let mut identity = Identity::from_bytes(&Secret::new(IDENTITY)).unwrap();
     let pins = [identity.public().unwrap()];
     let schemes = [scheme];
     let config = black_box(config(mode, &schemes));
 
-    let mut client = ClientHandshake::<Provider, TOKEN>::new(&config).unwrap();
+    let mut client = ClientHandshake::<Provider<K>, TOKEN>::new(&config).unwrap();
     let ClientNeed::Generate(group) = client.need() else { panic!() };
     let pair = client_report.call("generate", || device.generate(group));
     client_report.call("generated", || client.generated(pair)).unwrap();
-    let length = client_report.call("hello", || client.hello(&mut device, Now::UNKNOWN, &mut buffer)).unwrap();
+    let length =
+        client_report.call("hello", || client.hello(&mut device, Now::UNKNOWN, &mut buffer)).unwrap();
     client_report.value("wire", "hello", length as u64);
 
-    let mut gateway = ServerHandshake::<Provider>::new();
+    let mut gateway = ServerHandshake::<Provider<K>>::new();
     gateway_report.call("hello", || gateway.hello(&mut chip, &Open, &mut buffer[..length])).unwrap();
     let ServerNeed::Generate(group) = gateway.need() else { panic!() };
     let pair = gateway_report.call("generate", || chip.generate(group));
@@ -120,17 +134,24 @@ fn handshake(mode: Mode, scheme: Scheme) -> (ClientSession, GatewaySession) {
     }
     let client_session = client_report.call("finish", || client.finish()).unwrap();
 
-    client_report.value("ram", "handshake", size_of::<ClientHandshake<'_, Provider, TOKEN>>() as u64);
-    client_report.value("ram", "session", size_of::<ClientSession>() as u64);
-    gateway_report.value("ram", "handshake", size_of::<ServerHandshake<Provider>>() as u64);
-    gateway_report.value("ram", "session", size_of::<GatewaySession>() as u64);
+    client_report.value("ram", "handshake", size_of::<ClientHandshake<'_, Provider<K>, TOKEN>>() as u64);
+    client_report.value("ram", "session", size_of::<ClientSession<K>>() as u64);
+    gateway_report.value("ram", "handshake", size_of::<ServerHandshake<Provider<K>>>() as u64);
+    gateway_report.value("ram", "session", size_of::<GatewaySession<K>>() as u64);
     (client_session, gateway_session)
 }
 
-fn exchange(mode: Mode, scheme: Scheme, client: &mut ClientSession, gateway: &mut GatewaySession) {
+fn exchange<K: TrafficKey>(
+    mut device: Provider<K>,
+    mut chip: Provider<K>,
+    mode: Mode,
+    scheme: Scheme,
+    client: &mut ClientSession<K>,
+    gateway: &mut GatewaySession<K>,
+) {
     let report = |role| Report { scheme: scheme.name(), mode: mode.name(), role };
     let (client_report, gateway_report) = (report("client"), report("gateway"));
-    let (mut device, mut chip, mut buffer) = (provider(3), provider(4), [0x42; 1536]);
+    let mut buffer = [0x42; 1536];
     for (size, seal, open) in SIZES {
         let sealed = client_report.call(seal, || client.seal(&mut device, Now::UNKNOWN, &mut buffer, size));
         let (length, _) = sealed.unwrap();
