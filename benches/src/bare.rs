@@ -126,12 +126,14 @@ impl<K: Key, C: Codec> Channel<K, C> {
         let nonce = next(&mut self.nonce).into();
         let (text, rest) = self.sent.split_at_mut(message.len());
         text.copy_from_slice(message);
-        let tag = self.key.with(|key| key.encrypt_inout_detached(&nonce, AAD, text.into())).expect("it is short");
+        let tag =
+            self.key.with(|key| key.encrypt_inout_detached(&nonce, AAD, text.into())).expect("it is short");
         rest[..TAG_LEN].copy_from_slice(&tag);
         let wire = C::encode(&self.sent[..message.len() + TAG_LEN], &mut self.wire);
 
         let length = C::decode(wire, &mut self.received).len();
-        let (text, tag) = self.received[..length].split_last_chunk_mut::<TAG_LEN>().expect("the tag is there");
+        let (text, tag) =
+            self.received[..length].split_last_chunk_mut::<TAG_LEN>().expect("the tag is there");
         self.key
             .with(|key| key.decrypt_inout_detached(&nonce, AAD, text.into(), (&*tag).into()))
             .expect("it is authentic");

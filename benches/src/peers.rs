@@ -6,8 +6,8 @@ use dynamic_key::crypto::Signer;
 use dynamic_key::crypto::software::{Identity, PinnedKey, Pins, Software, TrafficKey};
 use dynamic_key::envelope::{Envelope, sealed_len};
 use dynamic_key::handshake::{
-    Claims, ClientConfig, ClientHandshake, ClientNeed, ClientPolicy, ServerFacts, ServerHandshake, ServerNeed,
-    ServerPolicy,
+    Claims, ClientConfig, ClientHandshake, ClientNeed, ClientPolicy, ServerFacts, ServerHandshake,
+    ServerNeed, ServerPolicy,
 };
 use dynamic_key::scheme::{Preference, Scheme};
 use dynamic_key::session::{ClientType, Mode, Now, ServerSession, Session};
@@ -45,7 +45,11 @@ struct Everybody;
 
 impl ServerPolicy for Everybody {
     fn client(&self, _: &Claims<'_>) -> Option<ClientPolicy<'_>> {
-        Some(ClientPolicy { schemes: &Scheme::ELLIPTIC, preference: Preference::Client, least_mode: Mode::Plain })
+        Some(ClientPolicy {
+            schemes: &Scheme::ELLIPTIC,
+            preference: Preference::Client,
+            least_mode: Mode::Plain,
+        })
     }
 }
 
@@ -69,7 +73,10 @@ impl<K: TrafficKey> Party<K> {
     }
 
     /// A whole handshake under SCHEME-EC-AES2: hello, answer, and both sessions.
-    pub fn handshake(&mut self, mode: Mode) -> (Session<Software<Rng, K>, 64>, ServerSession<Software<Rng, K>>) {
+    pub fn handshake(
+        &mut self,
+        mode: Mode,
+    ) -> (Session<Software<Rng, K>, 64>, ServerSession<Software<Rng, K>>) {
         self.try_handshake(mode).expect("both ends are honest")
     }
 
@@ -77,7 +84,8 @@ impl<K: TrafficKey> Party<K> {
     fn try_handshake(
         &mut self,
         mode: Mode,
-    ) -> Result<(Session<Software<Rng, K>, 64>, ServerSession<Software<Rng, K>>), Box<dyn core::error::Error>> {
+    ) -> Result<(Session<Software<Rng, K>, 64>, ServerSession<Software<Rng, K>>), Box<dyn core::error::Error>>
+    {
         let Self { device, gateway, identity, pins, buffer } = self;
         let config = ClientConfig {
             mode,
@@ -87,7 +95,9 @@ impl<K: TrafficKey> Party<K> {
         let mut client = ClientHandshake::new(&config)?;
         let mut server = ServerHandshake::new();
 
-        let ClientNeed::Hello = client.compute(device, &mut Pins(pins))? else { return Err("no hello".into()) };
+        let ClientNeed::Hello = client.compute(device, &mut Pins(pins))? else {
+            return Err("no hello".into());
+        };
         let length = client.hello(device, Now::UNKNOWN, buffer)?;
         server.hello(gateway, &Everybody, &mut buffer[..length])?;
         let ServerNeed::Answer = server.compute(gateway)? else { return Err("no answer".into()) };
@@ -106,7 +116,9 @@ impl<K: TrafficKey> Party<K> {
             server.sign(identity, &mut buffer[..length])?;
         }
         client.reply(200, &buffer[..length])?;
-        let ClientNeed::Finish = client.compute(device, &mut Pins(pins))? else { return Err("no end".into()) };
+        let ClientNeed::Finish = client.compute(device, &mut Pins(pins))? else {
+            return Err("no end".into());
+        };
         Ok((client.finish()?, server.finish()?))
     }
 }
@@ -139,7 +151,8 @@ impl<K: TrafficKey> Peers<K> {
             client.seal(&mut party.device, Now::UNKNOWN, buffer, message.len()).expect("it can be sealed");
         client.abandon(&exchange);
         let envelope = Envelope::parse(&mut buffer[..length]).expect("it is an envelope");
-        let opened = server.open(&mut party.gateway, envelope, &mut buffer[..length]).expect("it is authentic");
+        let opened =
+            server.open(&mut party.gateway, envelope, &mut buffer[..length]).expect("it is authentic");
         &buffer[opened.committed().plaintext()]
     }
 
@@ -151,7 +164,8 @@ impl<K: TrafficKey> Peers<K> {
         let (length, _) =
             client.seal(&mut party.device, Now::UNKNOWN, buffer, message.len()).expect("it can be sealed");
         let envelope = Envelope::parse(&mut buffer[..length]).expect("it is an envelope");
-        let opened = server.open(&mut party.gateway, envelope, &mut buffer[..length]).expect("it is authentic");
+        let opened =
+            server.open(&mut party.gateway, envelope, &mut buffer[..length]).expect("it is authentic");
         let request = opened.committed();
         buffer[..message.len()].copy_from_slice(message);
         let length =

@@ -63,11 +63,13 @@ impl<K: Key> Channel<K> {
     }
 
     fn open(&mut self, length: usize) -> &[u8] {
-        let (envelope, _) = serde_json_core::from_slice::<Envelope<'_>>(&self.wire[..length]).expect("it is JSON");
+        let (envelope, _) =
+            serde_json_core::from_slice::<Envelope<'_>>(&self.wire[..length]).expect("it is JSON");
         let mut nonce = [0; 12];
         Base64::decode(envelope.nonce, &mut nonce).expect("it is base64");
         let length = Base64::decode(envelope.data, &mut self.received).expect("it is base64").len();
-        let (text, tag) = self.received[..length].split_last_chunk_mut::<TAG_LEN>().expect("the tag is there");
+        let (text, tag) =
+            self.received[..length].split_last_chunk_mut::<TAG_LEN>().expect("the tag is there");
         self.key
             .with(|key| key.decrypt_inout_detached(&nonce.into(), AAD, text.into(), (&*tag).into()))
             .expect("it is authentic");

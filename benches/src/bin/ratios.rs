@@ -67,16 +67,17 @@ impl Costs {
 
 /// Raw keys, then expanded ones.
 fn measure(len: usize) -> [Costs; 2] {
-    let [ours_raw, bare_raw, peer_raw, plain_raw, ours_ready, bare_ready, peer_ready, plain_ready] = medians([
-        ours(Software::new, len),
-        bare::<Raw, Ours>(len),
-        bare::<Raw, Peer>(len),
-        plain::<Raw>(len),
-        ours(Software::expanded, len),
-        bare::<Expanded, Ours>(len),
-        bare::<Expanded, Peer>(len),
-        plain::<Expanded>(len),
-    ]);
+    let [ours_raw, bare_raw, peer_raw, plain_raw, ours_ready, bare_ready, peer_ready, plain_ready] =
+        medians([
+            ours(Software::new, len),
+            bare::<Raw, Ours>(len),
+            bare::<Raw, Peer>(len),
+            plain::<Raw>(len),
+            ours(Software::expanded, len),
+            bare::<Expanded, Ours>(len),
+            bare::<Expanded, Peer>(len),
+            plain::<Expanded>(len),
+        ]);
     [
         Costs { ours: ours_raw, bare: bare_raw, bare_peer: peer_raw, plain: plain_raw },
         Costs { ours: ours_ready, bare: bare_ready, bare_peer: peer_ready, plain: plain_ready },
@@ -122,7 +123,9 @@ fn print(len: usize, costs: &[Costs; 2]) {
 }
 
 fn main() -> ExitCode {
-    println!("Seal then open one message with AES-256-GCM; bare is the cipher and base64 of ours or of base64ct alone.\n");
+    println!(
+        "Seal then open one message with AES-256-GCM; bare is the cipher and base64 of ours or of base64ct alone.\n"
+    );
     println!(" bytes  key        ours/bare  …/base64ct  plain/ours   ours ns   bare ns  base64ct  plain ns");
     for len in LENGTHS.into_iter().filter(|len| *len != HELD) {
         print(len, &measure(len));
