@@ -6,10 +6,11 @@ use crate::codec::spki::{Group, PublicKey};
 use crate::secret::Secret;
 use aes_gcm::aead::AeadInOut;
 use aes_gcm::aead::consts::{U12, U16};
-use aes_gcm::{Aes128Gcm, Aes256Gcm, KeyInit};
+use aes_gcm::aes::{Aes128Enc, Aes256Enc};
+use aes_gcm::{AesGcm, KeyInit};
 use core::fmt;
 use core::marker::PhantomData;
-use hmac::digest::FixedOutput as _;
+use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use p256::ecdh::EphemeralSecret;
 use p256::ecdsa::signature::{Signer as _, Verifier as _};
@@ -91,6 +92,10 @@ pub trait TrafficKey: Sized {
     ) -> Result<(), CryptoError>;
 }
 
+/// AES-GCM both ways needs AES in one: without the round keys of the other, keys are smaller and sooner ready.
+type Aes128Gcm = AesGcm<Aes128Enc, U12>;
+type Aes256Gcm = AesGcm<Aes256Enc, U12>;
+
 /// An AEAD key as its bytes: 33 bytes, expanded at each use.
 #[derive(Clone)]
 pub struct RawKey {
@@ -103,7 +108,7 @@ pub struct RawKey {
 #[derive(Clone)]
 pub struct RawAes256Key(Secret<32>);
 
-/// An AEAD key with its round keys and its GHASH key: some 624 bytes on a host, ready for use.
+/// An AEAD key with its round keys and its GHASH key: some 384 bytes on a host, ready for use.
 #[derive(Clone)]
 pub enum ExpandedKey {
     /// AES-128-GCM.
@@ -275,35 +280,15 @@ impl fmt::Debug for EphemeralKey {
     }
 }
 
-/// HMAC-SHA256(key, first ‖ parts ‖ last), RFC 2104.
-fn hmac(
-    key: &[u8],
-    first: &[u8],
-    parts: &[&[u8]],
-    last: &[u8],
-    out: &mut [u8; HASH_LEN],
-) -> Result<(), CryptoError> {
+fn hmac(key: &[u8], message: &[&[u8]]) -> Result<[u8; HASH_LEN], CryptoError> {
     let mut hmac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).map_err(|_| CryptoError::Failed)?;
-    hmac.update(first);
-    parts.iter().for_each(|part| hmac.update(part));
-    hmac.update(last);
-    hmac.finalize_into(out.into());
-    Ok(())
+    message.iter().for_each(|part| hmac.update(part));
+    Ok(hmac.finalize().into_bytes().into())
 }
 
-/// HKDF-Expand, RFC 5869 §2.3: T(i) = HMAC(PRK, T(i−1) ‖ info ‖ i).
 fn hkdf_expand(prk: &Secret<HASH_LEN>, info: &[&[u8]], out: &mut [u8]) -> Result<(), CryptoError> {
-    if out.len() > 255 * HASH_LEN {
-        return Err(CryptoError::Failed);
-    }
-    let mut block = Secret::zero();
-    for (counter, out) in (1..).zip(out.chunks_mut(HASH_LEN)) {
-        let last = block.clone();
-        let previous: &[u8] = if counter == 1 { &[] } else { last.as_bytes() };
-        hmac(prk.as_bytes(), previous, info, &[counter], block.as_mut_bytes())?;
-        out.iter_mut().zip(block.as_bytes()).for_each(|(to, from)| *to = *from);
-    }
-    Ok(())
+    let hkdf = Hkdf::<Sha256>::from_prk(prk.as_bytes()).map_err(|_| CryptoError::Failed)?;
+    hkdf.expand_multi_info(info, out).map_err(|_| CryptoError::Failed)
 }
 
 fn p256_key(key: &PublicKey) -> Result<p256::PublicKey, CryptoError> {
@@ -357,9 +342,8 @@ impl<R: TryCryptoRng, K: TrafficKey> Provider for Software<R, K> {
     }
 
     fn extract(&mut self, salt: &[u8], z: Secret<32>) -> Result<Secret<HASH_LEN>, CryptoError> {
-        let mut prk = Secret::zero();
-        hmac(salt, z.as_bytes(), &[], &[], prk.as_mut_bytes())?;
-        Ok(prk)
+        // HKDF-Extract is HMAC(salt, IKM).
+        hmac(salt, &[z.as_bytes()]).map(Secret::new)
     }
 
     fn expand(&mut self, prk: &Secret<HASH_LEN>, info: &[&[u8]]) -> Result<Secret<HASH_LEN>, CryptoError> {
@@ -385,9 +369,7 @@ impl<R: TryCryptoRng, K: TrafficKey> Provider for Software<R, K> {
     }
 
     fn mac(&mut self, key: &Secret<HASH_LEN>, message: &[&[u8]]) -> Result<[u8; HASH_LEN], CryptoError> {
-        let mut mac = [0; HASH_LEN];
-        hmac(key.as_bytes(), &[], message, &[], &mut mac)?;
-        Ok(mac)
+        hmac(key.as_bytes(), message)
     }
 
     fn seal(
