@@ -25,7 +25,8 @@ const DATA_AT: usize = HEAD.len() + NONCE_TEXT + MIDDLE.len();
 /// The length in bytes of the JSON envelope around `plaintext` bytes: exactly what sealing needs of the buffer.
 #[must_use]
 pub const fn sealed_len(plaintext: usize) -> usize {
-    (DATA_AT + TAIL.len()).saturating_add(base64::encoded_len(plaintext.saturating_add(TAG_LEN)))
+    const FRAME: usize = DATA_AT + TAIL.len();
+    FRAME.saturating_add(base64::encoded_len(plaintext.saturating_add(TAG_LEN)))
 }
 
 /// One direction of a session: an AEAD key and the iv that masks its nonces (zero in plain mode).

@@ -1,4 +1,5 @@
 //! The client against a gateway in memory, over an honest link and over a hostile one.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod support;
 

@@ -10,7 +10,7 @@
 
 use super::BufferTooSmall;
 use base64ct::{Base64UrlUnpadded, Encoding};
-use core::fmt;
+use core::{fmt, ops::Range};
 
 /// A text is not canonical base64, or its bytes do not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +40,11 @@ impl From<BufferTooSmall> for Base64Error {
     }
 }
 
-/// Bytes in a chunk that is encoded at once, and characters in its text.
-const CHUNK: usize = 48;
-const TEXT_CHUNK: usize = 64;
+/// Groups of three bytes, or four characters, that are worked on at once, so that the compiler can put them into vectors
+/// where the processor has those. A shorter tail costs as much as a whole chunk.
+const GROUPS: usize = if cfg!(target_pointer_width = "64") { 16 } else { 4 };
+const BYTES: usize = GROUPS * 3;
+const CHARACTERS: usize = GROUPS * 4;
 
 /// Characters of the padded text of `n` bytes; `usize::MAX` where there is no such text.
 #[must_use]
@@ -75,53 +77,33 @@ pub const fn decoded_len_bound(n: usize) -> usize {
 pub fn encode<'o>(input: &[u8], out: &'o mut [u8]) -> Result<&'o str, BufferTooSmall> {
     let needed = encoded_len(input.len());
     let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
-    let (chunks, rest) = input.as_chunks::<CHUNK>();
-    let (text_chunks, text_rest) = out.as_chunks_mut::<TEXT_CHUNK>();
-    for (bytes, text) in chunks.iter().zip(text_chunks.iter_mut()) {
-        *text = encode_chunk(bytes);
-    }
-    // A tail of 46 or 47 bytes has a whole chunk of text.
-    let text_rest = match text_chunks.get_mut(chunks.len()) {
-        Some(last) => &mut last[..],
-        None => text_rest,
-    };
-    for (bytes, text) in rest.chunks(3).zip(text_rest.as_chunks_mut().0) {
-        *text = encode_group(bytes);
-    }
+    out.get_mut(..input.len()).unwrap_or_default().copy_from_slice(input);
+    encode_in_place(out, input.len(), 0)?;
     Ok(core::str::from_utf8(out).unwrap_or_default())
 }
 
-/// Encodes within one buffer: the `len` bytes at its start become their padded base64 at `at`, wherever that is, and the
-/// end of the text is returned. What lies before `at` is left as it was, or as bytes of the text's source.
+/// Encodes within one buffer: the `len` bytes at its start become their padded base64 at `at`, and the end of the text is
+/// returned. What of the `len` bytes lies before `at` is left as it was.
 ///
 /// # Errors
 ///
-/// [`BufferTooSmall`] where `at` + [`encoded_len`] is past the end; nothing is written then.
+/// [`BufferTooSmall`] where the bytes or the text end past the end of the buffer; nothing is written then.
 pub fn encode_in_place(buffer: &mut [u8], len: usize, at: usize) -> Result<usize, BufferTooSmall> {
-    let needed = at.saturating_add(encoded_len(len)).max(len);
-    let buffer = buffer.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
-    // From back to front: group i is written at 4 i + at or later, and what is still to be read ends at 3 i.
-    let chunks = len / CHUNK;
-    let mut from = len;
-    let mut to = at.wrapping_add(encoded_len(len));
-    let end = to;
-    while from > chunks.wrapping_mul(CHUNK) {
-        let group = match from % 3 {
-            0 => 3,
-            partial => partial,
-        };
-        let start = from.wrapping_sub(group);
-        let text = encode_group(buffer.get(start..from).unwrap_or_default());
-        from = start;
-        to = to.wrapping_sub(4);
-        put(buffer, to, text);
+    let end = at.saturating_add(encoded_len(len));
+    let needed = end.max(len);
+    if needed > buffer.len() {
+        return Err(BufferTooSmall { needed });
     }
-    while let Some(start) = from.checked_sub(CHUNK) {
-        let Some(bytes) = buffer.get(start..).and_then(<[u8]>::first_chunk) else { break };
-        let text: [u8; TEXT_CHUNK] = encode_chunk(bytes);
-        from = start;
-        to = to.wrapping_sub(TEXT_CHUNK);
-        put(buffer, to, text);
+    // From back to front: chunk i goes to 64 i + at or later, and what is still to be read then ends at 48 i.
+    let mut from = len.wrapping_sub(len % BYTES);
+    let mut to = at.wrapping_add(encoded_len(from));
+    if from < len {
+        encode_tail(buffer, from..len, to..end);
+    }
+    while from > 0 {
+        from = from.wrapping_sub(BYTES);
+        to = to.wrapping_sub(CHARACTERS);
+        encode_chunk(buffer, from, to);
     }
     Ok(end)
 }
@@ -135,54 +117,37 @@ pub fn encode_in_place(buffer: &mut [u8], len: usize, at: usize) -> Result<usize
 pub fn decode<'o>(text: &[u8], out: &'o mut [u8]) -> Result<&'o [u8], Base64Error> {
     let needed = decoded_len(text)?;
     let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
-    let mut bad = 0;
-    let (chunks, text_rest) = text.as_chunks::<TEXT_CHUNK>();
-    let (out_chunks, mut out_rest) = out.as_chunks_mut::<CHUNK>();
-    for (text, bytes) in chunks.iter().zip(out_chunks.iter_mut()) {
-        *bytes = decode_chunk(text, &mut bad);
+    let mut good = GOOD;
+    for (text, bytes) in text.chunks(CHARACTERS).zip(out.chunks_mut(BYTES)) {
+        decode_piece(text, bytes, &mut good);
     }
-    let text_rest = if chunks.len() > out_chunks.len() {
-        // A last chunk with padding.
-        chunks.last().map_or(text_rest, |last| &last[..])
-    } else {
-        text_rest
-    };
-    for group in text_rest.as_chunks().0 {
-        let len = out_rest.len().min(3);
-        let bytes = decode_group(group, len, &mut bad);
-        let Some((to, rest)) = out_rest.split_at_mut_checked(len) else { break };
-        for (to, from) in to.iter_mut().zip(bytes) {
-            *to = from;
-        }
-        out_rest = rest;
-    }
-    if bad == 0 { Ok(out) } else { Err(Base64Error::Malformed) }
+    check(&good)?;
+    Ok(out)
 }
 
-/// Decodes canonical padded base64 within one buffer: all of `text` is replaced by its bytes, whose number is returned,
-/// at the start of the slice.
+/// Decodes canonical padded base64 within one buffer: all of `text` is replaced by its bytes, whose number is returned, at
+/// the start of the slice.
 ///
 /// # Errors
 ///
 /// [`Base64Error::Malformed`]; what `text` then holds is of no use.
 pub fn decode_in_place(text: &mut [u8]) -> Result<usize, Base64Error> {
     let len = decoded_len(text)?;
-    let mut bad = 0;
+    let mut good = GOOD;
+    // From front to back: what is written never reaches what is still to be read.
     let (mut from, mut to) = (0_usize, 0_usize);
-    while to.wrapping_add(CHUNK) <= len {
-        let Some(chunk) = text.get(from..).and_then(<[u8]>::first_chunk) else { break };
-        let bytes = decode_chunk(chunk, &mut bad);
-        put(text, to, bytes);
-        from = from.wrapping_add(TEXT_CHUNK);
-        to = to.wrapping_add(CHUNK);
+    while to.wrapping_add(BYTES) <= len {
+        decode_chunk(text, from, to, &mut good);
+        from = from.wrapping_add(CHARACTERS);
+        to = to.wrapping_add(BYTES);
     }
-    while let Some(group) = text.get(from..).and_then(<[u8]>::first_chunk) {
-        let bytes = decode_group(group, len.wrapping_sub(to).min(3), &mut bad);
-        put(text, to, bytes);
-        from = from.wrapping_add(4);
-        to = to.wrapping_add(3);
+    if to < len {
+        let tail_len = len.wrapping_sub(to);
+        let tail = decode_tail(text.get(from..).unwrap_or_default(), tail_len, &mut good);
+        copy_head(&tail, text.get_mut(to..).unwrap_or_default(), tail_len);
     }
-    if bad == 0 { Ok(len) } else { Err(Base64Error::Malformed) }
+    check(&good)?;
+    Ok(len)
 }
 
 /// Writes the base64url of `input` (RFC 4648 §5, no padding), [`url_encoded_len`] characters, at the start of `out`.
@@ -223,73 +188,135 @@ fn decoded_len(text: &[u8]) -> Result<usize, Base64Error> {
     Ok(decoded_len_bound(text.len()).wrapping_sub(padding))
 }
 
-/// Copies an array to `at` in a buffer that has room for it.
-fn put<const N: usize>(buffer: &mut [u8], at: usize, bytes: [u8; N]) {
-    if let Some(to) = buffer.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
-        *to = bytes;
+/// For each character of a chunk, whether all that stood there have been of the alphabet: all bits set or none.
+type Good = [u8; CHARACTERS];
+const GOOD: Good = [0xff; CHARACTERS];
+
+fn check(good: &Good) -> Result<(), Base64Error> {
+    if good.iter().fold(0xff, |all, good| all & good) == 0xff { Ok(()) } else { Err(Base64Error::Malformed) }
+}
+
+/// Encodes the chunk of bytes at `from`, to `to`.
+fn encode_chunk(buffer: &mut [u8], from: usize, to: usize) -> Option<()> {
+    let groups = groups_of_bytes(buffer.get(from..)?.first_chunk()?);
+    write_characters(&groups, buffer.get_mut(to..)?.first_chunk_mut()?);
+    Some(())
+}
+
+/// Decodes a chunk of characters, or what is left of the text.
+fn decode_piece(text: &[u8], bytes: &mut [u8], good: &mut Good) {
+    if let (Some(text), Some(bytes)) = (text.first_chunk(), bytes.first_chunk_mut()) {
+        write_bytes(&groups_of_characters(text, good), bytes);
+    } else {
+        let len = bytes.len();
+        copy_head(&decode_tail(text, len, good), bytes, len);
     }
 }
 
-/// One to three bytes as four characters.
-fn encode_group(bytes: &[u8]) -> [u8; 4] {
-    let mut word = [0; 4];
-    for (to, from) in word.iter_mut().zip(bytes) {
-        *to = *from;
-    }
-    let mut text = spread(word).to_le_bytes().map(character);
-    for padding in text.iter_mut().skip(bytes.len().wrapping_add(1)) {
+/// Decodes the chunk of characters at `from`, to `to`.
+fn decode_chunk(buffer: &mut [u8], from: usize, to: usize, good: &mut Good) -> Option<()> {
+    let groups = groups_of_characters(buffer.get(from..)?.first_chunk()?, good);
+    write_bytes(&groups, buffer.get_mut(to..)?.first_chunk_mut()?);
+    Some(())
+}
+
+/// Encodes less than a chunk of bytes, with padding.
+fn encode_tail(buffer: &mut [u8], from: Range<usize>, to: Range<usize>) {
+    let mut chunk = [0; BYTES];
+    let len = from.len();
+    copy_head(buffer.get(from).unwrap_or_default(), &mut chunk, len);
+    let mut text = [0; CHARACTERS];
+    write_characters(&groups_of_bytes(&chunk), &mut text);
+    for padding in text.iter_mut().skip(url_encoded_len(len)).take(2) {
         *padding = b'=';
     }
-    text
+    let len = to.len();
+    copy_head(&text, buffer.get_mut(to).unwrap_or_default(), len);
 }
 
-fn encode_chunk(bytes: &[u8; CHUNK]) -> [u8; TEXT_CHUNK] {
-    let mut text = [0; TEXT_CHUNK];
-    for (to, from) in text.as_chunks_mut::<4>().0.iter_mut().zip(bytes.as_chunks::<3>().0) {
-        *to = spread([from[0], from[1], from[2], 0]).to_le_bytes();
-    }
-    text.map(character)
-}
-
-/// Four characters as three bytes, or, where `len` is less than 3, as `len` bytes and padding, of which [`decoded_len`] has
-/// seen that it is there. `bad` becomes other than zero where the group is not canonical.
-fn decode_group(text: &[u8; 4], len: usize, bad: &mut u8) -> [u8; 3] {
-    let mut text = *text;
-    for padding in text.iter_mut().skip(len.wrapping_add(1)) {
-        *padding = b'A';
-    }
-    let bytes = join(u32::from_le_bytes(text.map(|c| value(c, bad))));
-    for unused in bytes.iter().skip(len) {
-        *bad |= unused;
-    }
+/// The bytes of `text`, of which [`decoded_len`] has said that it is `len` bytes, less than a chunk, and padding.
+fn decode_tail(text: &[u8], len: usize, good: &mut Good) -> [u8; BYTES] {
+    let mut chunk = [b'A'; CHARACTERS];
+    copy_head(text, &mut chunk, url_encoded_len(len));
+    let mut bytes = [0; BYTES];
+    write_bytes(&groups_of_characters(&chunk, good), &mut bytes);
+    // The byte behind the last has the bits that the last character has to spare.
+    good[0] &= if bytes.get(len).copied().unwrap_or_default() == 0 { 0xff } else { 0 };
     bytes
 }
 
-fn decode_chunk(text: &[u8; TEXT_CHUNK], bad: &mut u8) -> [u8; CHUNK] {
-    let values = text.map(|c| value(c, bad));
-    let mut bytes = [0; CHUNK];
-    for (to, from) in bytes.as_chunks_mut::<3>().0.iter_mut().zip(values.as_chunks::<4>().0) {
-        *to = join(u32::from_le_bytes(*from));
+/// Copies the first `len` bytes, of which both slices have at least so many.
+fn copy_head(from: &[u8], to: &mut [u8], len: usize) {
+    if let (Some(from), Some(to)) = (from.get(..len), to.get_mut(..len)) {
+        to.copy_from_slice(from);
     }
-    bytes
 }
 
-/// Three bytes as four values of six bits, each in a byte, the first in the lowest.
-const fn spread(bytes: [u8; 4]) -> u32 {
-    let word = u32::from_be_bytes(bytes);
-    (word >> 26) | (word >> 12 & 0x3f00) | (word << 2 & 0x3f_0000) | (word << 16 & 0x3f00_0000)
+/// Each three bytes, first byte lowest; the highest byte of a group is not of it.
+fn groups_of_bytes(bytes: &[u8; BYTES]) -> [u32; GROUPS] {
+    let mut groups = [0; GROUPS];
+    for (group, bytes) in groups.iter_mut().zip(bytes.windows(4).step_by(3)) {
+        if let &[a, b, c, d] = bytes {
+            *group = u32::from_le_bytes([a, b, c, d]);
+        }
+    }
+    // There is no fourth byte behind the last group.
+    let [.., a, b, c] = *bytes;
+    groups[GROUPS - 1] = u32::from_le_bytes([a, b, c, 0]);
+    groups
 }
 
-/// The inverse of [`spread`].
-const fn join(values: u32) -> [u8; 3] {
-    let word =
-        (values << 26) | (values << 12 & 0x3f0_0000) | (values >> 2 & 0xf_c000) | (values >> 16 & 0x3f00);
-    let [a, b, c, _] = word.to_be_bytes();
-    [a, b, c]
+fn write_characters(groups: &[u32; GROUPS], text: &mut [u8; CHARACTERS]) {
+    let mut values = [0; CHARACTERS];
+    for (values, group) in values.as_chunks_mut().0.iter_mut().zip(groups) {
+        *values = spread(*group).to_le_bytes();
+    }
+    for (character, value) in text.iter_mut().zip(values) {
+        *character = character_of(value);
+    }
+}
+
+fn groups_of_characters(text: &[u8; CHARACTERS], good: &mut Good) -> [u32; GROUPS] {
+    let mut values = [0; CHARACTERS];
+    for ((value, character), good) in values.iter_mut().zip(text).zip(good) {
+        *value = value_of(*character, good);
+    }
+    let mut groups = [0; GROUPS];
+    for (group, values) in groups.iter_mut().zip(values.as_chunks().0) {
+        *group = join(u32::from_le_bytes(*values));
+    }
+    groups
+}
+
+fn write_bytes(groups: &[u32; GROUPS], bytes: &mut [u8; BYTES]) {
+    for (bytes, groups) in bytes.as_chunks_mut::<12>().0.iter_mut().zip(groups.as_chunks::<4>().0) {
+        // The fourth byte of a group is overwritten by the next.
+        let [a, b, c, d] = groups.map(u32::to_le_bytes);
+        bytes[0..4].copy_from_slice(&a);
+        bytes[3..7].copy_from_slice(&b);
+        bytes[6..10].copy_from_slice(&c);
+        bytes[9..12].copy_from_slice(&d[..3]);
+    }
+}
+
+/// Three bytes, first byte lowest, as four values of six bits, each in a byte, the first in the lowest.
+const fn spread(group: u32) -> u32 {
+    (group >> 2 & 0x3f)
+        | (group << 12 & 0x3000 | group >> 4 & 0x0f00)
+        | (group << 10 & 0x3c_0000 | group >> 6 & 0x03_0000)
+        | (group << 8 & 0x3f00_0000)
+}
+
+/// The inverse of [`spread`]; the highest byte is zero.
+const fn join(values: u32) -> u32 {
+    (values << 2 & 0xfc | values >> 12 & 0x03)
+        | (values << 4 & 0xf000 | values >> 10 & 0x0f00)
+        | (values << 6 & 0xc0_0000 | values >> 8 & 0x3f_0000)
 }
 
 /// The character of a six-bit value.
-const fn character(value: u8) -> u8 {
+const fn character_of(value: u8) -> u8 {
+    // Compared as signed, which is one instruction of a vector.
     let v = value as i8;
     let mut c = value.wrapping_add(b'A');
     c = c.wrapping_add(if v > 25 { 6 } else { 0 });
@@ -298,15 +325,16 @@ const fn character(value: u8) -> u8 {
     c.wrapping_add(if v > 62 { 3 } else { 0 })
 }
 
-/// The six-bit value of a character; `bad` becomes other than zero where it has none.
-const fn value(character: u8, bad: &mut u8) -> u8 {
+/// The six-bit value of a character; `good` becomes 0 where it has none.
+const fn value_of(character: u8, good: &mut u8) -> u8 {
+    // Ranges are moved to the least of the signed values, so that one comparison tells what is in them.
+    let letter = ((character | 0x20).wrapping_sub(b'a').wrapping_add(0x80) as i8) < -128 + 26;
+    let digit = (character.wrapping_sub(b'0').wrapping_add(0x80) as i8) < -128 + 10;
+    let plus = character == b'+';
+    let slash = character == b'/';
+    *good &= if letter | digit | plus | slash { 0xff } else { 0 };
+
     let c = character as i8;
-    let upper = c > 0x40 && c < 0x5b;
-    let lower = c > 0x60 && c < 0x7b;
-    let digit = c > 0x2f && c < 0x3a;
-    let plus = c == 0x2b;
-    let slash = c == 0x2f;
-    *bad |= !(upper | lower | digit | plus | slash) as u8;
     let mut v = character.wrapping_add(4);
     v = v.wrapping_sub(if c > 0x40 { 69 } else { 0 });
     v = v.wrapping_sub(if c > 0x60 { 6 } else { 0 });
@@ -315,218 +343,4 @@ const fn value(character: u8, bad: &mut u8) -> u8 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use base64ct::Base64;
-    use std::{vec, vec::Vec};
-
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    /// Bytes in which every value turns up beside every other.
-    fn bytes(len: usize, seed: u32) -> Vec<u8> {
-        let mut state = seed;
-        let mut next = || {
-            state = state.wrapping_mul(0x915f_77f5).wrapping_add(0x3c6e_f35f);
-            (state >> 24) as u8
-        };
-        (0..len).map(|_| next()).collect()
-    }
-
-    fn encoded(input: &[u8]) -> Vec<u8> {
-        let mut out = vec![0; encoded_len(input.len())];
-        encode(input, &mut out).unwrap().as_bytes().to_vec()
-    }
-
-    #[test]
-    fn rfc_4648_vectors() {
-        for (plain, text) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("foobar", "Zm9vYmFy"),
-        ] {
-            assert_eq!(encoded(plain.as_bytes()), text.as_bytes());
-            let mut out = [0; 6];
-            assert_eq!(decode(text.as_bytes(), &mut out), Ok(plain.as_bytes()));
-            let mut out = [0; 8];
-            let url = text.trim_end_matches('=');
-            assert_eq!(url_encode(plain.as_bytes(), &mut out), Ok(url));
-            let mut out = [0; 6];
-            assert_eq!(url_decode(url.as_bytes(), &mut out), Ok(plain.as_bytes()));
-        }
-    }
-
-    #[test]
-    fn every_value_has_its_character() {
-        for v in 0..64 {
-            let mut bad = 0;
-            assert_eq!(character(v), ALPHABET[usize::from(v)]);
-            assert_eq!(value(character(v), &mut bad), v);
-            assert_eq!(bad, 0);
-        }
-        for c in (0..=u8::MAX).filter(|c| !ALPHABET.contains(c)) {
-            let mut bad = 0;
-            value(c, &mut bad);
-            assert_ne!(bad, 0, "{c}");
-        }
-    }
-
-    #[test]
-    fn every_length_round_trips_and_agrees_with_base64ct() {
-        for len in 0..=300 {
-            let plain = bytes(len, 7);
-            let text = encoded(&plain);
-            let mut buffer = vec![0; encoded_len(len)];
-            assert_eq!(text, Base64::encode(&plain, &mut buffer).unwrap().as_bytes());
-            let mut out = vec![0; len];
-            assert_eq!(decode(&text, &mut out), Ok(&plain[..]));
-
-            let mut url = vec![0; url_encoded_len(len)];
-            let url = url_encode(&plain, &mut url).unwrap().as_bytes();
-            let padded = text.iter().map(|c| match c {
-                b'+' => b'-',
-                b'/' => b'_',
-                c => *c,
-            });
-            assert!(url.iter().copied().eq(padded.take_while(|c| *c != b'=')));
-            let mut out = vec![0; len];
-            assert_eq!(url_decode(url, &mut out), Ok(&plain[..]));
-        }
-    }
-
-    #[test]
-    fn in_place_agrees_with_the_copy() {
-        for len in 0..=200 {
-            let plain = bytes(len, 11);
-            let text = encoded(&plain);
-            for at in [0, 1, 2, 3, 17, 47, 48, 64, 300] {
-                let needed = (at + text.len()).max(len);
-                let mut buffer = vec![b'#'; needed + 1];
-                buffer[..len].copy_from_slice(&plain);
-                assert_eq!(encode_in_place(&mut buffer, len, at), Ok(at + text.len()), "{len} {at}");
-                assert_eq!(&buffer[at..at + text.len()], text, "{len} {at}");
-                assert_eq!(buffer[needed], b'#');
-                for room in 0..needed {
-                    let before = buffer.clone();
-                    let error = encode_in_place(&mut buffer[..room], len, at);
-                    assert_eq!(error, Err(BufferTooSmall { needed }));
-                    assert_eq!(buffer, before);
-                }
-            }
-            let mut buffer = text.clone();
-            assert_eq!(decode_in_place(&mut buffer), Ok(len));
-            assert_eq!(&buffer[..len], plain);
-        }
-        let mut buffer = [0; 8];
-        let needed = usize::MAX;
-        assert_eq!(encode_in_place(&mut buffer, 8, usize::MAX), Err(BufferTooSmall { needed }));
-        assert_eq!(encode_in_place(&mut buffer, usize::MAX, 0), Err(BufferTooSmall { needed }));
-    }
-
-    #[test]
-    fn every_corrupted_character_is_judged_as_base64ct_does() {
-        for len in [1, 2, 3, 4, 5, 6, 46, 47, 48, 49, 50, 51, 95, 96, 97] {
-            let text = encoded(&bytes(len, 3));
-            for at in 0..text.len() {
-                for other in 0..=u8::MAX {
-                    let mut changed = text.clone();
-                    changed[at] = other;
-                    let mut expected = vec![0; len + 2];
-                    let expected = Base64::decode(&changed, &mut expected).ok();
-                    let mut out = vec![0; len + 2];
-                    assert_eq!(decode(&changed, &mut out).ok(), expected, "{len} {at} {other}");
-                    let mut in_place = changed;
-                    let in_place = decode_in_place(&mut in_place).ok().map(|len| &in_place[..len]);
-                    assert_eq!(in_place, expected, "{len} {at} {other}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn every_corrupted_url_character_is_refused_or_canonical() {
-        for len in [1, 2, 3, 32, 64] {
-            let mut text = [0; 90];
-            let text = url_encode(&bytes(len, 5), &mut text).unwrap().as_bytes().to_vec();
-            for at in 0..text.len() {
-                for other in 0..=u8::MAX {
-                    let mut changed = text.clone();
-                    changed[at] = other;
-                    let mut out = [0; 64];
-                    let Ok(plain) = url_decode(&changed, &mut out) else { continue };
-                    let mut again = [0; 90];
-                    assert_eq!(url_encode(plain, &mut again).unwrap().as_bytes(), changed);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn refuses_what_is_not_canonical() {
-        for text in [
-            "A", "AA", "AAA", "=", "==", "===", "====", "A===", "AA=A", "A=AA", "=AAA", "AA==AAAA",
-            "AAA=AAAA", "AB==", "AAB=", "AA=", "AAAAA", "AAAA=", "AAAA====", "AA==\n", " AAA", "AAA\n",
-            "AA-_", "ÿÿ", "AA==AA==", "Zg==Zg==", "Zg=\0", "AA\u{1}=",
-        ] {
-            let mut out = [0; 16];
-            assert_eq!(decode(text.as_bytes(), &mut out), Err(Base64Error::Malformed), "{text}");
-            let mut text = text.as_bytes().to_vec();
-            assert_eq!(decode_in_place(&mut text), Err(Base64Error::Malformed));
-        }
-        for text in ["A", "AAAAA", "AB", "AAB", "AA==", "AAA=", "AA+A", "AA/A", "AAA\n", "AA A", "=", "AA.A"]
-        {
-            let mut out = [0; 16];
-            assert_eq!(url_decode(text.as_bytes(), &mut out), Err(Base64Error::Malformed), "{text}");
-        }
-    }
-
-    #[test]
-    fn padding_inside_a_long_text_is_refused() {
-        let text = encoded(&bytes(191, 13));
-        for at in 0..text.len() - 1 {
-            let mut changed = text.clone();
-            changed[at] = b'=';
-            let mut out = [0; 200];
-            assert_eq!(decode(&changed, &mut out), Err(Base64Error::Malformed), "{at}");
-        }
-    }
-
-    #[test]
-    fn needed_is_exact() {
-        for len in 0..=150 {
-            let plain = bytes(len, 1);
-            let text = encoded(&plain);
-            let mut out = vec![0; text.len()];
-            let url = url_encode(&plain, &mut out).unwrap().as_bytes().to_vec();
-            for room in 0..text.len() {
-                let needed = text.len();
-                assert_eq!(encode(&plain, &mut out[..room]), Err(BufferTooSmall { needed }));
-            }
-            for room in 0..url.len() {
-                let needed = url.len();
-                assert_eq!(url_encode(&plain, &mut out[..room]), Err(BufferTooSmall { needed }));
-            }
-            for room in 0..len {
-                let error = Err(Base64Error::BufferTooSmall(BufferTooSmall { needed: len }));
-                assert_eq!(decode(&text, &mut out[..room]), error);
-                assert_eq!(url_decode(&url, &mut out[..room]), error);
-            }
-            assert_eq!(decode(&text, &mut out[..len]), Ok(&plain[..]));
-            assert_eq!(url_decode(&url, &mut out[..len]), Ok(&plain[..]));
-        }
-    }
-
-    #[test]
-    fn lengths() {
-        assert_eq!([0, 1, 2, 3, 4].map(encoded_len), [0, 4, 4, 4, 8]);
-        assert_eq!([0, 1, 2, 3, 4].map(url_encoded_len), [0, 2, 3, 4, 6]);
-        assert_eq!([0, 1, 2, 3, 4, 5, 8].map(decoded_len_bound), [0, 0, 1, 2, 3, 3, 6]);
-        assert_eq!(encoded_len(usize::MAX), usize::MAX);
-        assert_eq!(url_encoded_len(usize::MAX), usize::MAX);
-        for n in 0..1000 {
-            assert_eq!(decoded_len_bound(url_encoded_len(n)), n);
-        }
-    }
-}
+mod tests;

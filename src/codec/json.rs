@@ -62,7 +62,7 @@ impl core::error::Error for JsonError {}
 ///
 /// # Errors
 ///
-/// [`JsonError`]: grammar, depth, repeated names, number of members; [`JsonError::WrongType`] where the text is no object.
+/// [`JsonError`]: grammar, depth, repeated names, number of members; [`JsonError::WrongType`] where no object begins.
 pub fn object<'a, const N: usize>(
     text: &'a [u8],
     names: &[&str; N],
@@ -97,7 +97,7 @@ pub fn value(text: &[u8]) -> Result<Value<'_>, JsonError> {
 }
 
 /// A value whose grammar has been checked, where it stands in the text.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Value<'a> {
     raw: &'a str,
     /// Where `raw` starts in the whole text.

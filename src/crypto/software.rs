@@ -96,7 +96,6 @@ impl fmt::Debug for RawKey {
 
 /// An AEAD key with its round keys and its GHASH key: some 624 bytes on a host, ready for use.
 #[derive(Clone)]
-#[expect(clippy::large_enum_variant, reason = "both are large, and a session's key is not moved")]
 pub enum ExpandedKey {
     /// AES-128-GCM.
     Aes128Gcm(Aes128Gcm),

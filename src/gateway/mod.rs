@@ -134,12 +134,16 @@ impl<H> fmt::Debug for Responder<H> {
 
 /// What a gateway does next about a request.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once, and there is no heap to box it on")]
 pub enum Opened<'b, 'c, H> {
     /// Forward it.
     Admitted(Admitted<'b, 'c, H>),
     /// Answer at once.
     Reply(Reply),
 }
+
+/// A sealed answer; or an error, with the right to answer where it was not spent.
+pub type Sealed<H> = Result<Reply, (Error, Option<Responder<H>>)>;
 
 /// The outcome of a step: what to answer instead, unsealed.
 type Step<T> = Result<T, ServerError>;
@@ -153,6 +157,7 @@ impl<'c, C: ServerPolicy> Gateway<'c, C> {
     /// # Errors
     /// [`Error::BufferTooSmall`] and [`Error::Misuse`], for what the caller has to mend. Whatever the peer did, and
     /// whatever provider and store did, is a [`Reply`].
+    #[expect(clippy::too_many_arguments, reason = "a gateway holds no state: all of it comes in")]
     pub fn accept<P: Provider, S: SessionStore<P>>(
         &self,
         provider: &mut P,
@@ -349,7 +354,7 @@ impl<'c, C: ServerPolicy> Gateway<'c, C> {
         status: u16,
         buffer: &mut [u8],
         length: usize,
-    ) -> Result<Reply, (Error, Option<Responder<S::Handle>>)> {
+    ) -> Sealed<S::Handle> {
         let body = buffer.get(..length).unwrap_or_default();
         match outcome(status, body) {
             Outcome::Body(status) => seal(provider, store, responder, (status, None), buffer, length),
@@ -395,7 +400,7 @@ fn seal<P: Provider, S: SessionStore<P>>(
     (status, code): (u16, Option<Code>),
     buffer: &mut [u8],
     length: usize,
-) -> Result<Reply, (Error, Option<Responder<S::Handle>>)> {
+) -> Sealed<S::Handle> {
     let needed = envelope::sealed_len(length).max(ERROR_ROOM);
     if buffer.len() < needed {
         return Err((Error::BufferTooSmall { needed }, Some(responder)));

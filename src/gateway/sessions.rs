@@ -92,7 +92,6 @@ pub struct Replay<const WINDOW: usize, const PLAIN: usize> {
 }
 
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "both lie in place, in a store without a heap")]
 enum Seen<const WINDOW: usize, const PLAIN: usize> {
     Counters(Window<WINDOW>),
     Nonces(NonceSet<PLAIN>),

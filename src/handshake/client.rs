@@ -244,20 +244,6 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         }
     }
 
-    /// Moves the state out if it is the one whose turn it is; from here on an error leaves `Failed`.
-    fn take<T>(
-        &mut self,
-        expected: impl FnOnce(State<P, TOKEN, OUTSTANDING>) -> Result<T, State<P, TOKEN, OUTSTANDING>>,
-    ) -> Result<T, Error> {
-        match expected(core::mem::replace(&mut self.state, State::Failed)) {
-            Ok(taken) => Ok(taken),
-            Err(other) => {
-                self.state = other;
-                Err(self.wrong_turn())
-            }
-        }
-    }
-
     /// Takes the outcome of [`Provider::generate`].
     ///
     /// # Errors
@@ -266,10 +252,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         &mut self,
         outcome: Result<(P::EphemeralKey, PublicKey), CryptoError>,
     ) -> Result<(), Error> {
-        let group = self.take(|state| match state {
-            State::Generate(group) => Ok(group),
-            other => Err(other),
-        })?;
+        let group = take!(self, State::Generate(group) => group);
         let (private, public) = outcome?;
         if public.group() != group {
             return Err(CryptoError::Failed.into());
@@ -290,10 +273,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
                 return Err(Error::BufferTooSmall { needed });
             }
         }
-        let Keys { private, public } = self.take(|state| match state {
-            State::Hello(keys) => Ok(keys),
-            other => Err(other),
-        })?;
+        let Keys { private, public } = take!(self, State::Hello(keys) => keys);
         let group = public.group();
         let (length, transcript) = self.write_hello(provider, &public, out)?;
         self.state = State::Reply(AwaitReply { private, group, transcript, sent: now });
@@ -351,10 +331,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     /// [`Peer::InvalidPublicKey`], [`Peer::Downgrade`], [`Error::Refused`] with the gateway's code (a hint from whoever
     /// sits on the wire), [`Peer::UnexpectedStatus`], [`Incompatible`].
     pub fn reply(&mut self, status: u16, body: &[u8]) -> Result<(), Error> {
-        let waiting = self.take(|state| match state {
-            State::Reply(waiting) => Ok(waiting),
-            other => Err(other),
-        })?;
+        let waiting = take!(self, State::Reply(waiting) => waiting);
         if status == 200 {
             let (peer, chosen) = self.choose(body, waiting.group, waiting.transcript, waiting.sent)?;
             self.state = State::Agree(waiting.private, peer, chosen);
@@ -467,10 +444,8 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     /// # Errors
     /// [`Misuse::WrongTurn`].
     pub fn agreement(&mut self) -> Result<(P::EphemeralKey, PublicKey), Error> {
-        let (private, peer, chosen) = self.take(|state| match state {
-            State::Agree(private, peer, chosen) => Ok((private, peer, chosen)),
-            other => Err(other),
-        })?;
+        let (private, peer, chosen) =
+            take!(self, State::Agree(private, peer, chosen) => (private, peer, chosen));
         self.state = State::Agreeing(chosen);
         Ok((private, peer))
     }
@@ -485,10 +460,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         provider: &mut P,
         outcome: Result<P::SharedSecret, CryptoError>,
     ) -> Result<(), Error> {
-        let chosen = self.take(|state| match state {
-            State::Agreeing(chosen) => Ok(chosen),
-            other => Err(other),
-        })?;
+        let chosen = take!(self, State::Agreeing(chosen) => chosen);
         let (z, mode) = (outcome?, self.config.mode);
         let Some(Confirmation { transcript, proof, identity }) = chosen.confirmation else {
             self.state = State::Finish(self.plain_session(provider, z, chosen.facts)?);
@@ -566,10 +538,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     /// # Errors
     /// [`Misuse::WrongTurn`]: nothing has changed. [`Peer::Authentication`]: the handshake has failed.
     pub fn verified(&mut self, outcome: Result<Verified, CryptoError>) -> Result<(), Error> {
-        let session = self.take(|state| match state {
-            State::Verify(_, session) => Ok(session),
-            other => Err(other),
-        })?;
+        let session = take!(self, State::Verify(_, session) => session);
         let _: Verified = outcome?;
         self.state = State::Finish(session);
         Ok(())
@@ -580,10 +549,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     /// # Errors
     /// [`Misuse::WrongTurn`] when a step is missing, [`Misuse::HandshakeFailed`] when one failed.
     pub fn finish(mut self) -> Result<Session<P, TOKEN, OUTSTANDING>, Error> {
-        self.take(|state| match state {
-            State::Finish(session) => Ok(session),
-            other => Err(other),
-        })
+        Ok(take!(self, State::Finish(session) => session))
     }
 
     /// Performs the slow operations that are due, one after the other, until the machine needs something else.

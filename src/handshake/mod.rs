@@ -3,6 +3,20 @@
 //! A machine does no I/O, has no clock and performs no slow operation: it says what it [needs](ClientNeed) next and takes
 //! the result.
 
+/// Moves the state of a machine out if it is the one whose turn it is. From here on an error leaves it failed, its secrets
+/// gone; at another turn nothing changes.
+macro_rules! take {
+    ($machine:ident, $turn:pat => $taken:expr) => {
+        match core::mem::replace(&mut $machine.state, State::Failed) {
+            $turn => $taken,
+            other => {
+                $machine.state = other;
+                return Err($machine.wrong_turn().into());
+            }
+        }
+    };
+}
+
 pub mod client;
 pub mod dynamic_key;
 pub mod server;

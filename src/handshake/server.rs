@@ -248,17 +248,6 @@ impl<P: Provider> ServerHandshake<P> {
         }
     }
 
-    /// Moves the state out if it is the one whose turn it is; from here on an error leaves `Failed`.
-    fn take<T>(&mut self, expected: impl FnOnce(State<P>) -> Result<T, State<P>>) -> Result<T, ServerError> {
-        match expected(core::mem::replace(&mut self.state, State::Failed)) {
-            Ok(taken) => Ok(taken),
-            Err(other) => {
-                self.state = other;
-                Err(ServerError::Misuse(self.wrong_turn()))
-            }
-        }
-    }
-
     /// Takes the hello that fills `body` (its key is decoded in place) and chooses the scheme. The checks come in the
     /// order of §2.1: JSON shape → client → mode → common scheme → key → the key's group.
     ///
@@ -270,10 +259,7 @@ impl<P: Provider> ServerHandshake<P> {
         policy: &impl ServerPolicy,
         body: &mut [u8],
     ) -> Result<(), ServerError> {
-        self.take(|state| match state {
-            State::Hello => Ok(()),
-            other => Err(other),
-        })?;
+        take!(self, State::Hello => ());
         let hello = Hello::parse(body)?;
         let client_type =
             ClientType::from_name(&hello.client_type).ok_or(ServerError::code(Code::ClientNotAllowed))?;
@@ -323,10 +309,7 @@ impl<P: Provider> ServerHandshake<P> {
         &mut self,
         outcome: Result<(P::EphemeralKey, PublicKey), CryptoError>,
     ) -> Result<(), ServerError> {
-        let accepted = self.take(|state| match state {
-            State::Generate(accepted) => Ok(accepted),
-            other => Err(other),
-        })?;
+        let accepted = take!(self, State::Generate(accepted) => accepted);
         let (private, public) = outcome?;
         if public.group() != accepted.scheme.group() {
             return Err(CryptoError::Failed.into());
@@ -340,10 +323,8 @@ impl<P: Provider> ServerHandshake<P> {
     /// # Errors
     /// [`Misuse::WrongTurn`].
     pub fn agreement(&mut self) -> Result<(P::EphemeralKey, PublicKey), ServerError> {
-        let (private, public, accepted) = self.take(|state| match state {
-            State::Agree(private, public, accepted) => Ok((private, public, accepted)),
-            other => Err(other),
-        })?;
+        let (private, public, accepted) =
+            take!(self, State::Agree(private, public, accepted) => (private, public, accepted));
         let peer = accepted.peer;
         self.state = State::Agreeing(public, accepted);
         Ok((private, peer))
@@ -354,10 +335,7 @@ impl<P: Provider> ServerHandshake<P> {
     /// # Errors
     /// [`ServerError`]; [`Code::InvalidPublicKey`] when the peer's key is no valid element of its group.
     pub fn agreed(&mut self, outcome: Result<P::SharedSecret, CryptoError>) -> Result<(), ServerError> {
-        let (public, accepted) = self.take(|state| match state {
-            State::Agreeing(public, accepted) => Ok((public, accepted)),
-            other => Err(other),
-        })?;
+        let (public, accepted) = take!(self, State::Agreeing(public, accepted) => (public, accepted));
         self.state = State::Answer(outcome?, public, accepted);
         Ok(())
     }
@@ -522,10 +500,7 @@ impl<P: Provider> ServerHandshake<P> {
         outcome: Result<Signature, CryptoError>,
         answer: &mut [u8],
     ) -> Result<(), ServerError> {
-        let session = self.take(|state| match state {
-            State::Sign(_, session) => Ok(session),
-            other => Err(other),
-        })?;
+        let session = take!(self, State::Sign(_, session) => session);
         fill_signature(answer, &outcome?)?;
         self.state = State::Finish(session);
         Ok(())
@@ -536,10 +511,7 @@ impl<P: Provider> ServerHandshake<P> {
     /// # Errors
     /// [`Misuse::WrongTurn`] when a step is missing, [`Misuse::HandshakeFailed`] when one failed.
     pub fn finish(mut self) -> Result<ServerSession<P>, ServerError> {
-        self.take(|state| match state {
-            State::Finish(session) => Ok(session),
-            other => Err(other),
-        })
+        Ok(take!(self, State::Finish(session) => session))
     }
 
     /// Performs the slow operations that are due before the answer is written.

@@ -1,5 +1,6 @@
 //! What the tests share: a seeded generator, a gateway in memory, and a transport that reaches it.
 #![allow(dead_code, unreachable_pub)] // not every test uses all of it
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use dynamic_key::codec::timestamp::Timestamp;
 use dynamic_key::crypto::Signer;

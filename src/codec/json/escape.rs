@@ -5,6 +5,7 @@ use super::super::{
     base64::{self, Base64Error},
     cursor::Writer,
 };
+use super::scan::{ends_plain, plain_len};
 use core::ops::Range;
 
 /// A string whose grammar has been checked, escaped as it was sent.
@@ -80,13 +81,11 @@ impl<'a> Str<'a> {
     /// # Errors
     ///
     /// [`BufferTooSmall`] where it does not fit; nothing is written then.
-    pub fn copy_to<'b>(self, out: &'b mut [u8]) -> Result<&'b str, BufferTooSmall> {
+    pub fn copy_to(self, out: &mut [u8]) -> Result<&str, BufferTooSmall> {
         let needed = self.len();
         let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
         if self.escaped {
-            for (to, from) in out.iter_mut().zip(self.bytes()) {
-                *to = from;
-            }
+            self.bytes().read(out);
         } else {
             out.copy_from_slice(self.raw.as_bytes());
         }
@@ -98,7 +97,7 @@ impl<'a> Str<'a> {
     /// # Errors
     ///
     /// As [`base64::decode`].
-    pub fn base64<'b>(self, out: &'b mut [u8]) -> Result<&'b [u8], Base64Error> {
+    pub fn base64(self, out: &mut [u8]) -> Result<&[u8], Base64Error> {
         if self.escaped { self.decode_escaped(base64::decode, out) } else { base64::decode(self.raw(), out) }
     }
 
@@ -107,7 +106,7 @@ impl<'a> Str<'a> {
     /// # Errors
     ///
     /// As [`base64::url_decode`].
-    pub fn base64url<'b>(self, out: &'b mut [u8]) -> Result<&'b [u8], Base64Error> {
+    pub fn base64url(self, out: &mut [u8]) -> Result<&[u8], Base64Error> {
         if self.escaped {
             self.decode_escaped(base64::url_decode, out)
         } else {
@@ -119,34 +118,41 @@ impl<'a> Str<'a> {
         self.at
     }
 
-    pub(super) const fn is_escaped(self) -> bool {
-        self.escaped
-    }
-
     /// Unescapes and decodes piece by piece: every piece but the last is full, and decodes without padding.
-    fn decode_escaped<'b>(self, decode: Decode, out: &'b mut [u8]) -> Result<&'b [u8], Base64Error> {
-        let padding = self.bytes().filter(|&byte| byte == b'=').count();
-        let needed = base64::decoded_len_bound(self.len()).saturating_sub(padding);
+    fn decode_escaped(self, decode: Decode, out: &mut [u8]) -> Result<&[u8], Base64Error> {
+        let needed = self.decoded_len();
         let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
         let mut bytes = self.bytes();
         let mut rest = &mut *out;
-        loop {
-            let mut piece = [0; 64];
-            let mut len = 0_usize;
-            for (to, from) in piece.iter_mut().zip(&mut bytes) {
-                *to = from;
-                len = len.wrapping_add(1);
+        let mut piece = [0; PIECE];
+        let mut decoded = PIECE_DECODED;
+        while let Some(text) = bytes.read(&mut piece) {
+            // Nothing may come behind a piece with padding.
+            if decoded != PIECE_DECODED {
+                return Err(Base64Error::Malformed);
             }
-            if len == 0 {
-                break;
-            }
-            let decoded =
-                decode(piece.get(..len).unwrap_or_default(), rest).map_err(|_| Base64Error::Malformed)?.len();
+            decoded = decode(text, rest).map_err(|_| Base64Error::Malformed)?.len();
             rest = rest.get_mut(decoded..).unwrap_or_default();
         }
         if rest.is_empty() { Ok(out) } else { Err(Base64Error::Malformed) }
     }
+
+    /// Bytes that this decodes to, if it is base64.
+    fn decoded_len(self) -> usize {
+        let mut bytes = self.bytes();
+        let mut piece = [0; PIECE];
+        let (mut len, mut padding) = (0_usize, 0_usize);
+        while let Some(text) = bytes.read(&mut piece) {
+            len = len.wrapping_add(text.len());
+            padding = padding.wrapping_add(text.iter().filter(|&&byte| byte == b'=').count());
+        }
+        base64::decoded_len_bound(len).saturating_sub(padding)
+    }
 }
+
+/// Characters that are decoded at once: a multiple of four.
+const PIECE: usize = 64;
+const PIECE_DECODED: usize = PIECE / 4 * 3;
 
 type Decode = for<'o> fn(&[u8], &'o mut [u8]) -> Result<&'o [u8], Base64Error>;
 
@@ -163,6 +169,30 @@ impl<'a> Bytes<'a> {
     pub(super) const fn new(raw: &'a [u8]) -> Self {
         Self { raw, pending: 0 }
     }
+
+    /// Writes the next bytes to `out`, as many as it takes and there are; `None` behind the last.
+    fn read<'b>(&mut self, out: &'b mut [u8]) -> Option<&'b [u8]> {
+        let mut len = 0_usize;
+        while let Some(room) = out.get_mut(len..) {
+            let run = if self.pending == 0 { plain_run(self.raw, room.len()) } else { 0 };
+            if let (Some((run, behind)), Some(room)) = (self.raw.split_at_checked(run), room.get_mut(..run)) {
+                room.copy_from_slice(run);
+                self.raw = behind;
+            }
+            len = len.wrapping_add(run);
+            let Some(place) = out.get_mut(len) else { break };
+            let Some(byte) = self.next() else { break };
+            *place = byte;
+            len = len.wrapping_add(1);
+        }
+        if len == 0 { None } else { out.get(..len) }
+    }
+}
+
+/// How many of the first `limit` bytes come before the first escape.
+fn plain_run(raw: &[u8], limit: usize) -> usize {
+    let raw = raw.get(..limit).unwrap_or(raw);
+    raw.iter().position(|&byte| byte == b'\\').unwrap_or(raw.len())
 }
 
 impl Iterator for Bytes<'_> {
@@ -188,7 +218,7 @@ pub fn unescape_in_place(raw: &mut [u8]) -> usize {
     // What is written is never longer than what has been read.
     let (mut from, mut to) = (0_usize, 0_usize);
     while let Some(rest) = raw.get(from..) {
-        let plain = rest.iter().position(|&byte| byte == b'\\').unwrap_or(rest.len());
+        let plain = plain_run(rest, rest.len());
         raw.copy_within(from..from.wrapping_add(plain), to);
         from = from.wrapping_add(plain);
         to = to.wrapping_add(plain);
@@ -256,7 +286,7 @@ pub const fn escaped_len(text: &str) -> usize {
     let mut len = 0_usize;
     let mut rest = text.as_bytes();
     while let Some((&byte, behind)) = rest.split_first() {
-        len = len.saturating_add(escape_of(byte).1);
+        len = len.saturating_add(if ends_plain(byte) { escape_of(byte).1 } else { 1 });
         rest = behind;
     }
     len
@@ -283,20 +313,17 @@ pub fn put_string(out: &mut Writer<'_>, text: &str) {
 
 fn put_escaped(out: &mut Writer<'_>, text: &str) {
     let mut rest = text.as_bytes();
-    while let Some(plain) = rest.iter().position(|&byte| escape_of(byte).1 > 1) {
-        let Some((plain, behind)) = rest.split_at_checked(plain) else { break };
+    while let Some((plain, behind)) = rest.split_at_checked(plain_len(rest)) {
         out.put(plain);
         let Some((&byte, behind)) = behind.split_first() else { break };
         let (escape, len) = escape_of(byte);
         out.put(escape.get(..len).unwrap_or_default());
         rest = behind;
     }
-    out.put(rest);
 }
 
 /// How a byte of a string is written, and in how many bytes.
 const fn escape_of(byte: u8) -> ([u8; 6], usize) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let short = match byte {
         b'"' | b'\\' => byte,
         0x08 => b'b',
@@ -304,7 +331,11 @@ const fn escape_of(byte: u8) -> ([u8; 6], usize) {
         b'\n' => b'n',
         0x0c => b'f',
         b'\r' => b'r',
-        0..0x20 => return ([b'\\', b'u', b'0', b'0', b'0' | byte >> 4, DIGITS[(byte & 0xf) as usize]], 6),
+        0..0x20 => {
+            let digit = byte & 0xf;
+            let digit = if digit < 10 { b'0' | digit } else { digit.wrapping_add(b'a' - 10) };
+            return ([b'\\', b'u', b'0', b'0', b'0' | byte >> 4, digit], 6);
+        }
         _ => return ([byte, 0, 0, 0, 0, 0], 1),
     };
     ([b'\\', short, 0, 0, 0, 0], 2)

@@ -1,6 +1,7 @@
 //! The scanner: one pass over the text, one bit of stack for each level.
 
 use super::{Bytes, JsonError, MAX_BODY_DEPTH, MAX_DEPTH, MAX_MEMBERS, Str, Value};
+use core::cmp::Ordering;
 
 /// Strings are passed over in chunks of this many bytes where nothing in them matters.
 const CHUNK: usize = 16;
@@ -15,12 +16,6 @@ pub(super) fn root<'a>(
     let text = core::str::from_utf8(text).map_err(|_| JsonError::Malformed)?;
     let mut scanner = Scanner::new(text, 0);
     scanner.white_space();
-    if scanner.peek() != Some(b'{') {
-        // Tell what is no object from what is no JSON.
-        scanner.value(0, MAX_DEPTH)?;
-        scanner.end()?;
-        return Err(JsonError::WrongType);
-    }
     members(&mut scanner, names, Limits { depth: MAX_DEPTH, body }, found)?;
     scanner.end()
 }
@@ -47,6 +42,10 @@ impl Limits<'_> {
     pub(super) const fn checked() -> Self {
         Self { depth: MAX_BODY_DEPTH, body: None }
     }
+
+    fn of(&self, name: Str<'_>) -> u8 {
+        if self.body.is_some_and(|body| name.is(body)) { MAX_BODY_DEPTH } else { self.depth }
+    }
 }
 
 /// Finds the members of an object by name, checks all of them and refuses repeated names.
@@ -56,31 +55,56 @@ pub(super) fn members<'a>(
     limits: Limits<'_>,
     found: &mut [Option<Value<'a>>],
 ) -> Result<(), JsonError> {
-    scanner.open(b'{')?;
-    // Where the names start, in the order of the names, so that a repeated one is found by few comparisons.
     let mut starts = [0; MAX_MEMBERS];
-    let mut count = 0_usize;
-    while let Some(name) = scanner.next_name(count == 0)? {
-        let start = scanner.offset_of(name);
-        let seen = starts.get(..count).unwrap_or_default();
-        let Err(rank) = seen.binary_search_by(|&seen| scanner.string_at(seen).cmp(scanner.string_at(start)))
-        else {
-            return Err(JsonError::RepeatedName);
-        };
-        let tail = starts.get_mut(rank..=count).ok_or(JsonError::TooManyMembers)?;
-        tail.rotate_right(1);
-        if let Some(place) = tail.first_mut() {
-            *place = start;
-        }
-        count = count.wrapping_add(1);
+    members_not_in(Names { starts: &mut starts, count: 0 }, scanner, names, limits, found)
+}
 
-        let limit = if limits.body.is_some_and(|body| name.is(body)) { MAX_BODY_DEPTH } else { limits.depth };
-        let value = scanner.value(1, limit)?;
+fn members_not_in<'a>(
+    mut seen: Names<'_>,
+    scanner: &mut Scanner<'a>,
+    names: &[&str],
+    limits: Limits<'_>,
+    found: &mut [Option<Value<'a>>],
+) -> Result<(), JsonError> {
+    scanner.open(b'{')?;
+    while let Some(name) = scanner.next_name(seen.count == 0)? {
+        seen.insert(scanner, name)?;
+        let value = scanner.value(1, limits.of(name))?;
         if let Some((_, place)) = names.iter().zip(found.iter_mut()).find(|(wanted, _)| name.is(wanted)) {
             *place = Some(value);
         }
     }
     Ok(())
+}
+
+/// The names that an object has had so far, by where they start in the text, in their order: a repeated one is found by
+/// a few comparisons.
+struct Names<'s> {
+    starts: &'s mut [usize; MAX_MEMBERS],
+    count: usize,
+}
+
+impl Names<'_> {
+    fn insert(&mut self, scanner: &Scanner<'_>, name: Str<'_>) -> Result<(), JsonError> {
+        let seen = self.starts.get(..self.count).unwrap_or_default();
+        let mut start = scanner.offset_of(name);
+        let Err(rank) = seen.binary_search_by(|&seen| compare(scanner.from(seen), scanner.from(start)))
+        else {
+            return Err(JsonError::RepeatedName);
+        };
+        for place in self.starts.get_mut(rank..=self.count).ok_or(JsonError::TooManyMembers)? {
+            core::mem::swap(place, &mut start);
+        }
+        self.count = self.count.wrapping_add(1);
+        Ok(())
+    }
+}
+
+/// The order of two strings, unescaped, each of which starts its slice and ends at its closing quote.
+fn compare(a: &[u8], b: &[u8]) -> Ordering {
+    let same = a.iter().zip(b).take_while(|&(a, b)| a == b && !ends_plain(*a)).count();
+    let [a, b] = [a, b].map(|string| Bytes::new(string.get(same..).unwrap_or_default()));
+    a.cmp(b)
 }
 
 /// A place in a text.
@@ -112,7 +136,11 @@ impl<'a> Scanner<'a> {
             self.expect(b',')?;
             self.white_space();
         }
-        self.name().map(Some)
+        let start = self.at.wrapping_add(1);
+        let escaped = self.expect_string()?;
+        let name = self.text.get(start..self.at.wrapping_sub(1)).ok_or(JsonError::Malformed)?;
+        self.colon()?;
+        Ok(Some(Str::new(name, self.base.wrapping_add(start), escaped)))
     }
 
     /// Comes to the next element of an array, if there is one.
@@ -128,66 +156,74 @@ impl<'a> Scanner<'a> {
         Ok(true)
     }
 
-    /// Passes over one value, within which the depth may go from `depth` to `limit`, which is at most 64.
+    /// Passes over one value that is within `depth` levels and may go to the level `limit`, which is at most 64.
     pub(super) fn value(&mut self, depth: u8, limit: u8) -> Result<Value<'a>, JsonError> {
         let start = self.at;
         let mut escaped = false;
-        // One bit for each open level, the innermost lowest: whether it is an object.
-        let mut levels = 0_u64;
-        let mut open = 0_u8;
+        if self.accept(b'"') {
+            escaped = self.string()?;
+        } else {
+            self.values(Levels { objects: 0, open: 0, limit: limit.saturating_sub(depth) })?;
+        }
+        let raw = self.text.get(start..self.at).ok_or(JsonError::Malformed)?;
+        Ok(Value { raw, at: self.base.wrapping_add(start), escaped })
+    }
+
+    /// Passes over one value and all values within it.
+    fn values(&mut self, mut levels: Levels) -> Result<(), JsonError> {
         loop {
-            // At the start of a value.
-            let byte = self.next()?;
-            match byte {
-                b'"' => escaped = self.string()?.is_escaped(),
-                b'{' | b'[' => {
-                    open = open.wrapping_add(1);
-                    if open > limit.saturating_sub(depth) {
-                        return Err(JsonError::TooDeep);
-                    }
-                    let is_object = byte == b'{';
-                    levels = levels << 1 | u64::from(is_object);
-                    self.white_space();
-                    if !self.accept(closing(levels)) {
-                        if is_object {
-                            self.name()?;
-                        }
-                        continue;
-                    }
-                    levels >>= 1;
-                    open = open.wrapping_sub(1);
+            let within = match self.next()? {
+                bracket @ (b'{' | b'[') => self.enter(bracket, &mut levels)?,
+                first => {
+                    self.scalar(first)?;
+                    false
                 }
-                b't' => self.literal(b"rue")?,
-                b'f' => self.literal(b"alse")?,
-                b'n' => self.literal(b"ull")?,
-                b'-' => {
-                    let digit = self.next()?;
-                    self.number(digit)?;
-                }
-                digit => self.number(digit)?,
+            };
+            if !within && !self.leave(&mut levels)? {
+                return Ok(());
             }
-            // Behind a value: close what ends with it, up to the next one.
-            loop {
-                if open == 0 {
-                    let raw = self.text.get(start..self.at).ok_or(JsonError::Malformed)?;
-                    return Ok(Value {
-                        raw,
-                        at: self.base.wrapping_add(start),
-                        escaped: escaped && byte == b'"',
-                    });
-                }
+        }
+    }
+
+    /// Enters an object or array whose bracket has been passed, and comes to the first value in it, if there is one.
+    fn enter(&mut self, bracket: u8, levels: &mut Levels) -> Result<bool, JsonError> {
+        levels.enter(bracket == b'{')?;
+        self.white_space();
+        if self.accept(levels.closing_bracket()) {
+            levels.leave();
+            return Ok(false);
+        }
+        self.name_if(levels.in_object())?;
+        Ok(true)
+    }
+
+    /// Behind a value, leaves what ends there, and comes to the next value, if there is one.
+    fn leave(&mut self, levels: &mut Levels) -> Result<bool, JsonError> {
+        while levels.open > 0 {
+            self.white_space();
+            if self.accept(b',') {
                 self.white_space();
-                if self.accept(b',') {
-                    self.white_space();
-                    if levels & 1 == 1 {
-                        self.name()?;
-                    }
-                    break;
-                }
-                self.expect(closing(levels))?;
-                levels >>= 1;
-                open = open.wrapping_sub(1);
+                self.name_if(levels.in_object())?;
+                return Ok(true);
             }
+            self.expect(levels.closing_bracket())?;
+            levels.leave();
+        }
+        Ok(false)
+    }
+
+    /// Passes over what is neither object nor array and whose first byte has been passed.
+    fn scalar(&mut self, first: u8) -> Result<(), JsonError> {
+        match first {
+            b'"' => self.string().map(|_| ()),
+            b't' => self.literal(b"rue"),
+            b'f' => self.literal(b"alse"),
+            b'n' => self.literal(b"ull"),
+            b'-' => {
+                let digit = self.next()?;
+                self.number(digit)
+            }
+            digit => self.number(digit),
         }
     }
 
@@ -197,41 +233,38 @@ impl<'a> Scanner<'a> {
         if self.peek().is_none() { Ok(()) } else { Err(JsonError::Malformed) }
     }
 
-    /// Passes over a member's name and the colon.
-    fn name(&mut self) -> Result<Str<'a>, JsonError> {
-        self.expect(b'"')?;
-        let name = self.string()?;
+    fn name_if(&mut self, in_object: bool) -> Result<(), JsonError> {
+        if in_object {
+            self.expect_string()?;
+            self.colon()?;
+        }
+        Ok(())
+    }
+
+    /// Passes over the colon behind a name.
+    fn colon(&mut self) -> Result<(), JsonError> {
         self.white_space();
         self.expect(b':')?;
         self.white_space();
-        Ok(name)
+        Ok(())
     }
 
-    /// Passes over a string whose opening quote has been passed.
-    fn string(&mut self) -> Result<Str<'a>, JsonError> {
-        let start = self.at;
+    fn expect_string(&mut self) -> Result<bool, JsonError> {
+        self.expect(b'"')?;
+        self.string()
+    }
+
+    /// Passes over a string whose opening quote has been passed, and tells whether it has escapes.
+    fn string(&mut self) -> Result<bool, JsonError> {
         let mut escaped = false;
         loop {
-            while self.chunk().is_some_and(is_plain) {
-                self.at = self.at.wrapping_add(CHUNK);
+            self.at = self.at.wrapping_add(plain_len(self.rest()));
+            match self.next()? {
+                b'"' => return Ok(escaped),
+                b'\\' => self.escape()?,
+                _ => return Err(JsonError::Malformed),
             }
-            // The chunk in which something matters, byte by byte, so that none is looked at more than twice.
-            let behind = self.at.wrapping_add(CHUNK);
-            while self.at < behind {
-                match self.next()? {
-                    b'"' => {
-                        let raw =
-                            self.text.get(start..self.at.wrapping_sub(1)).ok_or(JsonError::Malformed)?;
-                        return Ok(Str::new(raw, self.base.wrapping_add(start), escaped));
-                    }
-                    b'\\' => {
-                        escaped = true;
-                        self.escape()?;
-                    }
-                    0..0x20 => return Err(JsonError::Malformed),
-                    _ => {}
-                }
-            }
+            escaped = true;
         }
     }
 
@@ -330,8 +363,8 @@ impl<'a> Scanner<'a> {
         if self.accept(byte) { Ok(()) } else { Err(JsonError::Malformed) }
     }
 
-    fn chunk(&self) -> Option<&[u8; CHUNK]> {
-        self.text.as_bytes().get(self.at..)?.first_chunk()
+    fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
 
     /// Where a string of this text starts in it.
@@ -339,19 +372,56 @@ impl<'a> Scanner<'a> {
         string.at().wrapping_sub(self.base)
     }
 
-    /// The unescaped bytes of a string that starts at `start`, up to its closing quote.
-    fn string_at(&self, start: usize) -> Bytes<'a> {
-        Bytes::new(self.text.as_bytes().get(start..).unwrap_or_default())
+    /// What begins with the string that starts at `start`.
+    fn from(&self, start: usize) -> &'a [u8] {
+        self.text.as_bytes().get(start..).unwrap_or_default()
     }
 }
 
-/// The bracket that closes the innermost level.
-const fn closing(levels: u64) -> u8 {
-    if levels & 1 == 1 { b'}' } else { b']' }
+/// The objects and arrays that have been entered and not left.
+struct Levels {
+    /// One bit for each, the innermost lowest: whether it is an object.
+    objects: u64,
+    open: u8,
+    limit: u8,
 }
 
-/// Whether no byte ends a string, starts an escape or is a control character: without a branch for each, so that the
-/// compiler can look at all of them at once.
-fn is_plain(chunk: &[u8; CHUNK]) -> bool {
-    !chunk.iter().fold(false, |found, &byte| found | (byte < 0x20) | (byte == b'"') | (byte == b'\\'))
+impl Levels {
+    fn enter(&mut self, object: bool) -> Result<(), JsonError> {
+        if self.open >= self.limit {
+            return Err(JsonError::TooDeep);
+        }
+        self.open = self.open.wrapping_add(1);
+        self.objects = self.objects << 1 | u64::from(object);
+        Ok(())
+    }
+
+    const fn leave(&mut self) {
+        self.open = self.open.wrapping_sub(1);
+        self.objects >>= 1;
+    }
+
+    const fn in_object(&self) -> bool {
+        self.objects & 1 == 1
+    }
+
+    const fn closing_bracket(&self) -> u8 {
+        if self.in_object() { b'}' } else { b']' }
+    }
+}
+
+/// How many bytes of a string come before one that ends it, starts an escape or must not be in it.
+pub(super) fn plain_len(string: &[u8]) -> usize {
+    // Chunks without a branch for each byte, which the compiler can look at all at once, then the bytes of the chunk in
+    // which something is.
+    let (chunks, _) = string.as_chunks::<CHUNK>();
+    let plain =
+        chunks.iter().take_while(|chunk| !chunk.iter().fold(false, |found, &byte| found | ends_plain(byte)));
+    let len = plain.count().wrapping_mul(CHUNK);
+    let rest = string.get(len..).unwrap_or_default();
+    len.wrapping_add(rest.iter().position(|&byte| ends_plain(byte)).unwrap_or(rest.len()))
+}
+
+pub(super) const fn ends_plain(byte: u8) -> bool {
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }

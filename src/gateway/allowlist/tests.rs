@@ -10,13 +10,13 @@ const ANY: Rule<'static> = Rule {
     least_mode: Mode::Plain,
     forward_headers: &[],
 };
-const INTERNAL: ClientFacts<'static> =
-    ClientFacts { client_type: ClientType::Internal, client_id: "internal-web-client", mode: Mode::Plain };
-const EXTERNAL: ClientFacts<'static> =
-    ClientFacts { client_type: ClientType::External, client_id: "partner-acme-corp", mode: Mode::Mutual };
+const INTERNAL: Caller<'static> =
+    Caller { client_type: ClientType::Internal, client_id: "internal-web-client", mode: Mode::Plain };
+const EXTERNAL: Caller<'static> =
+    Caller { client_type: ClientType::External, client_id: "partner-acme-corp", mode: Mode::Mutual };
 
 /// The pattern by which `client` gets there.
-fn find<'a>(rules: &'a [Rule<'a>], route: &str, client: &ClientFacts<'_>) -> Result<&'a str, RouteError> {
+fn find<'a>(rules: &'a [Rule<'a>], route: &str, client: &Caller<'_>) -> Result<&'a str, RouteError> {
     let (method, path) = route.split_once(' ').unwrap();
     Allowlist::new(rules).unwrap().find(method, path, client).map(|rule| rule.pattern)
 }
@@ -117,7 +117,7 @@ fn types_and_ids() {
             ..ANY
         },
     ];
-    let other = ClientFacts { client_id: "Partner-acme-corp", ..EXTERNAL };
+    let other = Caller { client_id: "Partner-acme-corp", ..EXTERNAL };
     for (path, internal, external, second) in [
         ("GET /a", false, true, false),
         ("GET /b", false, true, true),
@@ -139,7 +139,7 @@ fn the_mode_is_at_least_the_rules() {
     for least_mode in modes {
         for mode in modes {
             let rules = [Rule { least_mode, ..ANY }];
-            let client = ClientFacts { mode, ..INTERNAL };
+            let client = Caller { mode, ..INTERNAL };
             let expected = if mode >= least_mode { Ok("/a") } else { Err(RouteError::ModeTooWeak) };
             assert_eq!(find(&rules, "GET /a", &client), expected);
         }
