@@ -170,6 +170,7 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> fmt::Debug
     }
 }
 
+#[allow(clippy::large_enum_variant, reason = "one state at a time, in place: there is no heap")]
 enum State<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> {
     Generate(Group),
     Hello(Keys<P>),
