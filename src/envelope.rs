@@ -48,8 +48,8 @@ impl<K> core::fmt::Debug for Traffic<K> {
 pub struct Aad(heapless::Vec<u8, { Self::MAX_LEN }, u8>);
 
 impl Aad {
-    /// `v2:` ‖ 64 ‖ `:` ‖ 16 ‖ `:` ‖ 3.
-    const MAX_LEN: usize = 3 + 64 + 1 + NONCE_TEXT + 1 + 3;
+    /// `v2:` ‖ 64 ‖ `:` ‖ 16 ‖ `:` ‖ 3, or 5 for what is no status.
+    const MAX_LEN: usize = 3 + 64 + 1 + NONCE_TEXT + 1 + 5;
 
     /// `v2:{sessionId}`: of requests, and of both directions in plain mode. The id has at most 64 bytes.
     #[must_use]
@@ -70,7 +70,12 @@ impl Aad {
         aad.push(b":");
         aad.push(&nonce);
         aad.push(b":");
-        aad.push(&three_digits(status));
+        for unit in [10_000, 1000, 100, 10, 1] {
+            // Three digits, and more for what is no status, so that no two numbers look alike.
+            if unit <= status.max(100) {
+                aad.push(&[digit(status, unit)]);
+            }
+        }
         aad
     }
 
@@ -86,13 +91,10 @@ impl Aad {
     }
 }
 
-/// A status as three digits.
-fn three_digits(status: u16) -> [u8; 3] {
-    let digit = |unit: u16| {
-        let digit = status.checked_div(unit).unwrap_or(0).checked_rem(10).unwrap_or(0);
-        b'0'.wrapping_add(u8::try_from(digit).unwrap_or(0))
-    };
-    [digit(100), digit(10), digit(1)]
+/// The decimal digit of `number` that counts `unit`s.
+fn digit(number: u16, unit: u16) -> u8 {
+    let digit = number.checked_div(unit).unwrap_or(0).checked_rem(10).unwrap_or(0);
+    b'0'.wrapping_add(u8::try_from(digit).unwrap_or(0))
 }
 
 /// Seals the `len` bytes of plaintext at the front of `buffer` into an envelope there, and returns its length.
