@@ -282,6 +282,7 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> Session<P, TOKEN
     /// # Errors
     /// [`Error::SessionExpired`], [`Error::SessionExhausted`], [`Misuse::TooManyOutstanding`],
     /// [`Error::BufferTooSmall`]: nothing has changed. [`Error::Crypto`]: a nonce has been consumed.
+    #[inline(never)]
     pub fn seal(
         &mut self,
         provider: &mut P,
@@ -302,6 +303,7 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> Session<P, TOKEN
     ///
     /// # Errors
     /// As there.
+    #[inline(never)]
     pub fn open<'b>(
         &mut self,
         provider: &mut P,
