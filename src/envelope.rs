@@ -48,8 +48,8 @@ impl<K> core::fmt::Debug for Traffic<K> {
 pub struct Aad(heapless::Vec<u8, { Self::MAX_LEN }, u8>);
 
 impl Aad {
-    /// `v2:` ‖ 64 ‖ `:` ‖ 16 ‖ `:` ‖ 3.
-    const MAX_LEN: usize = 3 + 64 + 1 + NONCE_TEXT + 1 + 3;
+    /// `v2:` ‖ 64 ‖ `:` ‖ 16 ‖ `:` ‖ 3, or 5 for what is no status.
+    const MAX_LEN: usize = 3 + 64 + 1 + NONCE_TEXT + 1 + 5;
 
     /// `v2:{sessionId}`: of requests, and of both directions in plain mode. The id has at most 64 bytes.
     #[must_use]
@@ -70,7 +70,12 @@ impl Aad {
         aad.push(b":");
         aad.push(&nonce);
         aad.push(b":");
-        aad.push(&three_digits(status));
+        for unit in [10_000, 1000, 100, 10, 1] {
+            // Three digits, and more for what is no status, so that no two numbers look alike.
+            if unit <= status.max(100) {
+                aad.push(&[digit(status, unit)]);
+            }
+        }
         aad
     }
 
@@ -86,13 +91,10 @@ impl Aad {
     }
 }
 
-/// A status as three digits.
-fn three_digits(status: u16) -> [u8; 3] {
-    let digit = |unit: u16| {
-        let digit = status.checked_div(unit).unwrap_or(0).checked_rem(10).unwrap_or(0);
-        b'0'.wrapping_add(u8::try_from(digit).unwrap_or(0))
-    };
-    [digit(100), digit(10), digit(1)]
+/// The decimal digit of `number` that counts `unit`s.
+fn digit(number: u16, unit: u16) -> u8 {
+    let digit = number.checked_div(unit).unwrap_or(0).checked_rem(10).unwrap_or(0);
+    b'0'.wrapping_add(u8::try_from(digit).unwrap_or(0))
 }
 
 /// Seals the `len` bytes of plaintext at the front of `buffer` into an envelope there, and returns its length.
@@ -195,20 +197,24 @@ impl Answer {
     /// [`Peer::Malformed`] as [`Envelope::parse`], or for neither an envelope nor an error.
     pub fn parse(buffer: &mut [u8]) -> Result<Self, Error> {
         let malformed = Error::Peer(Peer::Malformed);
-        let (nonce, data, plain) = match json::object(buffer, &["nonce", "data", "code"])? {
-            [Some(nonce), Some(data), _] => {
-                let mut bytes = [0; NONCE_LEN];
-                let nonce = nonce.string()?.base64(&mut bytes).map_err(|_| malformed)?;
-                let nonce = WireNonce::from_bytes(nonce.try_into().map_err(|_| malformed)?);
-                let data = data.string()?;
-                (nonce, data.range(), data.is_plain())
+        let (nonce, data, plain) = if let Some((nonce, data)) = as_sealed(buffer) {
+            (nonce, data, true)
+        } else {
+            match json::object(buffer, &["nonce", "data", "code"])? {
+                [Some(nonce), Some(data), _] => {
+                    let mut bytes = [0; NONCE_LEN];
+                    let nonce = nonce.string()?.base64(&mut bytes).map_err(|_| malformed)?;
+                    let nonce = WireNonce::from_bytes(nonce.try_into().map_err(|_| malformed)?);
+                    let data = data.string()?;
+                    (nonce, data.range(), data.is_plain())
+                }
+                [None, None, Some(code)] => {
+                    let mut name = [0; 64];
+                    let code = code.string()?.copy_to(&mut name).ok().and_then(Code::from_name);
+                    return Ok(Self::Error(code));
+                }
+                _ => return Err(malformed),
             }
-            [None, None, Some(code)] => {
-                let mut name = [0; 64];
-                let code = code.string()?.copy_to(&mut name).ok().and_then(Code::from_name);
-                return Ok(Self::Error(code));
-            }
-            _ => return Err(malformed),
         };
         let text = buffer.get_mut(data.clone()).ok_or(malformed)?;
         let length = if plain { text.len() } else { json::unescape_in_place(text) };
@@ -219,5 +225,99 @@ impl Answer {
         }
         let data = data.start..data.start.saturating_add(length);
         Ok(Self::Envelope(Envelope { nonce, data }))
+    }
+}
+
+/// The nonce and the place of the data of an envelope that stands as [`seal`] writes it, to the byte: it needs no reader of
+/// JSON. `None` for any other text, which does.
+fn as_sealed(text: &[u8]) -> Option<(WireNonce, Range<usize>)> {
+    let (nonce, rest) = text.strip_prefix(HEAD)?.split_first_chunk::<NONCE_TEXT>()?;
+    let data = rest.strip_prefix(MIDDLE)?.strip_suffix(TAIL)?;
+    // These two end a string or escape a character of it. What else is not base64 is malformed whoever reads it.
+    let is_plain = !data.iter().fold(false, |found, byte| found | matches!(byte, b'"' | b'\\'));
+    let mut bytes = [0; NONCE_LEN];
+    let nonce = base64::decode(nonce, &mut bytes).ok()?.try_into().ok()?;
+    is_plain.then(|| (WireNonce::from_bytes(nonce), DATA_AT..DATA_AT.saturating_add(data.len())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::software::Software;
+    use crate::crypto::{Aead, software::RawKey, software::TrafficKey};
+    use std::{format, string::String, vec::Vec};
+
+    struct NoRandom;
+    impl rand_core::TryRng for NoRandom {
+        type Error = core::fmt::Error;
+        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+            Err(core::fmt::Error)
+        }
+        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+            Err(core::fmt::Error)
+        }
+        fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Self::Error> {
+            Err(core::fmt::Error)
+        }
+    }
+    impl rand_core::TryCryptoRng for NoRandom {}
+
+    fn sealed(len: usize) -> Vec<u8> {
+        let traffic = Traffic { key: RawKey::new(Aead::Aes256Gcm, &[7; 32]).unwrap(), iv: [9; NONCE_LEN] };
+        let mut buffer = std::vec![b'x'; sealed_len(len)];
+        let (aad, nonce) = (Aad::session("id"), WireNonce::new([0; 4], 5));
+        let length = seal(&mut Software::new(NoRandom), &traffic, nonce, &aad, &mut buffer, len).unwrap();
+        assert_eq!(length, buffer.len());
+        buffer
+    }
+
+    /// What was parsed, and the bytes that the data were decoded to.
+    fn parsed(mut text: Vec<u8>) -> String {
+        match Answer::parse(&mut text) {
+            Ok(Answer::Envelope(Envelope { nonce, data })) => format!("{nonce:?} {:?}", &text[data]),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_seal_writes_is_read_as_any_json_is() {
+        for len in [0, 1, 2, 20] {
+            let text = sealed(len);
+            assert!(as_sealed(&text).is_some());
+            let mut misses = 0;
+            for at in 0..text.len() {
+                for other in 0..=u8::MAX {
+                    let mut changed = text.clone();
+                    changed[at] = other;
+                    misses += usize::from(as_sealed(&changed).is_none());
+                    // White space before it is nothing that `seal` writes.
+                    let spaced: Vec<u8> = b" ".iter().chain(&changed).copied().collect();
+                    assert!(as_sealed(&spaced).is_none());
+                    assert_eq!(parsed(changed), parsed(spaced), "{at} {other}");
+                }
+            }
+            assert!(misses > 0);
+        }
+    }
+
+    #[test]
+    fn what_stands_around_the_data_is_read_too() {
+        let text = String::from_utf8(sealed(3)).unwrap();
+        let (front, _) = text.split_at(text.len() - TAIL.len());
+        for (tail, well_formed) in [
+            (r#"","x":"}"}"#, true),
+            (r#"","data":"AA=="}"#, false),
+            (r#"","nonce":"AA=="}"#, false),
+            (r#"\u003d"}"#, false),
+            (r#"\"}"#, false),
+            (r#""}"}"#, false),
+            (r#""} "#, true),
+        ] {
+            let text = format!("{front}{tail}").into_bytes();
+            assert!(as_sealed(&text).is_none(), "{tail}");
+            assert_eq!(parsed(text).starts_with("00000000:5 ["), well_formed, "{tail}");
+        }
+        let escaped = text.replace('=', r"\u003D").replacen(r#""nonce""#, r#""\u006eonce""#, 1).into_bytes();
+        assert_eq!(parsed(escaped), parsed(text.into_bytes()));
     }
 }

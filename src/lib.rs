@@ -1,4 +1,28 @@
-//! Agree on a key, prove who agreed, seal every message with it.
+#![doc = include_str!("../README.md")]
+//!
+//! # Map
+//!
+//! Each module uses only what stands above it.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`Secret`] | secret bytes that erase themselves |
+//! | [`codec`] | JSON, base64, SPKI DER, RFC 3339 time: strict, bounded, without recursion |
+//! | [`crypto`] | what a provider of cryptography must do, identities, and the software provider |
+//! | [`scheme`] | the schemes and the choice among them |
+//! | [`agreement`] | transcript, key schedule, proof |
+//! | [`nonce`], [`replay`] | counters going out, windows and sets coming in |
+//! | [`envelope`] | sealed and opened in place |
+//! | [`request`] | the plaintext of a request |
+//! | [`Error`], [`Code`] | what can go wrong, and the codes of the wire |
+//! | [`session`] | what a handshake leaves: seals, opens, ends |
+//! | [`handshake`] | the stepped machines of both roles |
+//! | [`jose`] | JSON Web Tokens, a side branch |
+//! | [`transport`] | carriers of requests and answers; HTTP/1.1 |
+//! | [`client`] | the paved path of a device |
+//! | [`gateway`] | the paved path of a server |
+//!
+//! Sections (§) are those of `docs/protocol.md`.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -1,12 +1,13 @@
 //! Base64 of RFC 4648: §4 with padding, §5 ("base64url") without.
 //!
-//! Only the canonical text of some bytes is accepted: the padding that belongs there and no other, unused bits zero, no
-//! white space, no line breaks.
+//! Only the canonical text of some bytes is accepted: the padding that belongs there and no other, unused
+//! bits zero, no white space, no line breaks.
 //!
 //! # Security
 //!
-//! Neither a branch nor an index depends on the bytes or on characters of the alphabet: time depends on lengths, on the
-//! padding, and on whether the text was valid.
+//! No branch and no index is written here that depends on a byte or on a character but the padding, and the
+//! whole text is read before it is refused. What is compiled from comparisons is the compiler's choice all
+//! the same: secrets go by [`url_encode`] and [`url_decode`], which `base64ct` computes.
 
 use super::BufferTooSmall;
 use base64ct::{Base64UrlUnpadded, Encoding};
@@ -40,9 +41,19 @@ impl From<BufferTooSmall> for Base64Error {
     }
 }
 
-/// Groups of three bytes, or four characters, that are worked on at once, so that the compiler can put them into vectors
-/// where the processor has those. A shorter tail costs as much as a whole chunk.
-const GROUPS: usize = if cfg!(target_pointer_width = "64") { 16 } else { 4 };
+// How a chunk gets from one form to the other: in vectors, or, where there are none, four characters to a
+// word.
+#[cfg(any(test, target_pointer_width = "64"))]
+mod vectors;
+#[cfg(any(test, not(target_pointer_width = "64")))]
+mod words;
+
+#[cfg(target_pointer_width = "64")]
+use vectors::{GROUPS, Judge, characters, values};
+#[cfg(not(target_pointer_width = "64"))]
+use words::{GROUPS, Judge, characters, values};
+
+/// A chunk is so many groups of three bytes or four characters; less costs as much.
 const BYTES: usize = GROUPS * 3;
 const CHARACTERS: usize = GROUPS * 4;
 
@@ -77,13 +88,13 @@ pub const fn decoded_len_bound(n: usize) -> usize {
 pub fn encode<'o>(input: &[u8], out: &'o mut [u8]) -> Result<&'o str, BufferTooSmall> {
     let needed = encoded_len(input.len());
     let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
-    out.get_mut(..input.len()).unwrap_or_default().copy_from_slice(input);
+    copy_head(input, out, input.len());
     encode_in_place(out, input.len(), 0)?;
     Ok(core::str::from_utf8(out).unwrap_or_default())
 }
 
-/// Encodes within one buffer: the `len` bytes at its start become their padded base64 at `at`, and the end of the text is
-/// returned. What of the `len` bytes lies before `at` is left as it was.
+/// Encodes within one buffer: the `len` bytes at its start become their padded base64 at `at`, and the end of
+/// the text is returned. What of the `len` bytes lies before `at` is left as it was.
 ///
 /// # Errors
 ///
@@ -117,40 +128,41 @@ pub fn encode_in_place(buffer: &mut [u8], len: usize, at: usize) -> Result<usize
 pub fn decode<'o>(text: &[u8], out: &'o mut [u8]) -> Result<&'o [u8], Base64Error> {
     let needed = decoded_len(text)?;
     let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
-    let mut good = GOOD;
+    let mut judge = Judge::new();
     for (text, bytes) in text.chunks(CHARACTERS).zip(out.chunks_mut(BYTES)) {
-        decode_piece(text, bytes, &mut good);
+        decode_piece(text, bytes, &mut judge);
     }
-    check(&good)?;
+    judge.verdict()?;
     Ok(out)
 }
 
-/// Decodes canonical padded base64 within one buffer: all of `text` is replaced by its bytes, whose number is returned, at
-/// the start of the slice.
+/// Decodes canonical padded base64 within one buffer: all of `text` is replaced by its bytes, whose number is
+/// returned, at the start of the slice.
 ///
 /// # Errors
 ///
 /// [`Base64Error::Malformed`]; what `text` then holds is of no use.
 pub fn decode_in_place(text: &mut [u8]) -> Result<usize, Base64Error> {
     let len = decoded_len(text)?;
-    let mut good = GOOD;
+    let mut judge = Judge::new();
     // From front to back: what is written never reaches what is still to be read.
     let (mut from, mut to) = (0_usize, 0_usize);
     while to.wrapping_add(BYTES) <= len {
-        decode_chunk(text, from, to, &mut good);
+        decode_chunk(text, from, to, &mut judge);
         from = from.wrapping_add(CHARACTERS);
         to = to.wrapping_add(BYTES);
     }
     if to < len {
         let tail_len = len.wrapping_sub(to);
-        let tail = decode_tail(text.get(from..).unwrap_or_default(), tail_len, &mut good);
+        let tail = decode_tail(text.get(from..).unwrap_or_default(), tail_len, &mut judge);
         copy_head(&tail, text.get_mut(to..).unwrap_or_default(), tail_len);
     }
-    check(&good)?;
+    judge.verdict()?;
     Ok(len)
 }
 
-/// Writes the base64url of `input` (RFC 4648 §5, no padding), [`url_encoded_len`] characters, at the start of `out`.
+/// Writes the base64url of `input` (RFC 4648 §5, no padding), [`url_encoded_len`] characters, at the start of
+/// `out`.
 ///
 /// # Errors
 ///
@@ -188,14 +200,6 @@ fn decoded_len(text: &[u8]) -> Result<usize, Base64Error> {
     Ok(decoded_len_bound(text.len()).wrapping_sub(padding))
 }
 
-/// For each character of a chunk, whether all that stood there have been of the alphabet: all bits set or none.
-type Good = [u8; CHARACTERS];
-const GOOD: Good = [0xff; CHARACTERS];
-
-fn check(good: &Good) -> Result<(), Base64Error> {
-    if good.iter().fold(0xff, |all, good| all & good) == 0xff { Ok(()) } else { Err(Base64Error::Malformed) }
-}
-
 /// Encodes the chunk of bytes at `from`, to `to`.
 fn encode_chunk(buffer: &mut [u8], from: usize, to: usize) -> Option<()> {
     let groups = groups_of_bytes(buffer.get(from..)?.first_chunk()?);
@@ -204,18 +208,18 @@ fn encode_chunk(buffer: &mut [u8], from: usize, to: usize) -> Option<()> {
 }
 
 /// Decodes a chunk of characters, or what is left of the text.
-fn decode_piece(text: &[u8], bytes: &mut [u8], good: &mut Good) {
+fn decode_piece(text: &[u8], bytes: &mut [u8], judge: &mut Judge) {
     if let (Some(text), Some(bytes)) = (text.first_chunk(), bytes.first_chunk_mut()) {
-        write_bytes(&groups_of_characters(text, good), bytes);
+        write_bytes(&groups_of_characters(text, judge), bytes);
     } else {
         let len = bytes.len();
-        copy_head(&decode_tail(text, len, good), bytes, len);
+        copy_head(&decode_tail(text, len, judge), bytes, len);
     }
 }
 
 /// Decodes the chunk of characters at `from`, to `to`.
-fn decode_chunk(buffer: &mut [u8], from: usize, to: usize, good: &mut Good) -> Option<()> {
-    let groups = groups_of_characters(buffer.get(from..)?.first_chunk()?, good);
+fn decode_chunk(buffer: &mut [u8], from: usize, to: usize, judge: &mut Judge) -> Option<()> {
+    let groups = groups_of_characters(buffer.get(from..)?.first_chunk()?, judge);
     write_bytes(&groups, buffer.get_mut(to..)?.first_chunk_mut()?);
     Some(())
 }
@@ -234,14 +238,15 @@ fn encode_tail(buffer: &mut [u8], from: Range<usize>, to: Range<usize>) {
     copy_head(&text, buffer.get_mut(to).unwrap_or_default(), len);
 }
 
-/// The bytes of `text`, of which [`decoded_len`] has said that it is `len` bytes, less than a chunk, and padding.
-fn decode_tail(text: &[u8], len: usize, good: &mut Good) -> [u8; BYTES] {
+/// The bytes of `text`, of which [`decoded_len`] has said that it is `len` bytes, less than a chunk, and
+/// padding.
+fn decode_tail(text: &[u8], len: usize, judge: &mut Judge) -> [u8; BYTES] {
     let mut chunk = [b'A'; CHARACTERS];
     copy_head(text, &mut chunk, url_encoded_len(len));
     let mut bytes = [0; BYTES];
-    write_bytes(&groups_of_characters(&chunk, good), &mut bytes);
+    write_bytes(&groups_of_characters(&chunk, judge), &mut bytes);
     // The byte behind the last has the bits that the last character has to spare.
-    good[0] &= if bytes.get(len).copied().unwrap_or_default() == 0 { 0xff } else { 0 };
+    judge.must_be_zero(bytes.get(len).copied().unwrap_or_default());
     bytes
 }
 
@@ -267,23 +272,17 @@ fn groups_of_bytes(bytes: &[u8; BYTES]) -> [u32; GROUPS] {
 }
 
 fn write_characters(groups: &[u32; GROUPS], text: &mut [u8; CHARACTERS]) {
-    let mut values = [0; CHARACTERS];
-    for (values, group) in values.as_chunks_mut().0.iter_mut().zip(groups) {
-        *values = spread(*group).to_le_bytes();
+    let mut values = [0; GROUPS];
+    for (value, group) in values.iter_mut().zip(groups) {
+        *value = spread(*group);
     }
-    for (character, value) in text.iter_mut().zip(values) {
-        *character = character_of(value);
-    }
+    characters(&values, text);
 }
 
-fn groups_of_characters(text: &[u8; CHARACTERS], good: &mut Good) -> [u32; GROUPS] {
-    let mut values = [0; CHARACTERS];
-    for ((value, character), good) in values.iter_mut().zip(text).zip(good) {
-        *value = value_of(*character, good);
-    }
-    let mut groups = [0; GROUPS];
-    for (group, values) in groups.iter_mut().zip(values.as_chunks().0) {
-        *group = join(u32::from_le_bytes(*values));
+fn groups_of_characters(text: &[u8; CHARACTERS], judge: &mut Judge) -> [u32; GROUPS] {
+    let mut groups = values(text, judge);
+    for group in &mut groups {
+        *group = join(*group);
     }
     groups
 }
@@ -312,34 +311,6 @@ const fn join(values: u32) -> u32 {
     (values << 2 & 0xfc | values >> 12 & 0x03)
         | (values << 4 & 0xf000 | values >> 10 & 0x0f00)
         | (values << 6 & 0xc0_0000 | values >> 8 & 0x3f_0000)
-}
-
-/// The character of a six-bit value.
-const fn character_of(value: u8) -> u8 {
-    // Compared as signed, which is one instruction of a vector.
-    let v = value as i8;
-    let mut c = value.wrapping_add(b'A');
-    c = c.wrapping_add(if v > 25 { 6 } else { 0 });
-    c = c.wrapping_sub(if v > 51 { 75 } else { 0 });
-    c = c.wrapping_sub(if v > 61 { 15 } else { 0 });
-    c.wrapping_add(if v > 62 { 3 } else { 0 })
-}
-
-/// The six-bit value of a character; `good` becomes 0 where it has none.
-const fn value_of(character: u8, good: &mut u8) -> u8 {
-    // Ranges are moved to the least of the signed values, so that one comparison tells what is in them.
-    let letter = ((character | 0x20).wrapping_sub(b'a').wrapping_add(0x80) as i8) < -128 + 26;
-    let digit = (character.wrapping_sub(b'0').wrapping_add(0x80) as i8) < -128 + 10;
-    let plus = character == b'+';
-    let slash = character == b'/';
-    *good &= if letter | digit | plus | slash { 0xff } else { 0 };
-
-    let c = character as i8;
-    let mut v = character.wrapping_add(4);
-    v = v.wrapping_sub(if c > 0x40 { 69 } else { 0 });
-    v = v.wrapping_sub(if c > 0x60 { 6 } else { 0 });
-    v = v.wrapping_add(if plus { 15 } else { 0 });
-    v.wrapping_add(if slash { 12 } else { 0 })
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Cursors over byte slices: one that reads, one that writes and keeps count past the end.
 
 use super::BufferTooSmall;
+use core::fmt;
 
-/// Reads a slice from front to back. Every method consumes what it returns, and nothing where it returns `None`.
-#[derive(Clone, Copy, Debug)]
+/// Reads a slice from front to back. Every method consumes what it returns, and nothing where it returns
+/// `None`.
+#[derive(Clone, Copy)]
 pub struct Reader<'a> {
     rest: &'a [u8],
 }
@@ -57,9 +59,8 @@ impl<'a> Reader<'a> {
 
 /// Writes a slice from front to back.
 ///
-/// What does not fit is counted and not written, and neither is anything after it, so that [`Writer::finish`] can name
-/// the size that would have been enough.
-#[derive(Debug)]
+/// What does not fit is counted and not written, and neither is anything after it, so that [`Writer::finish`]
+/// can name the size that would have been enough.
 pub struct Writer<'o> {
     out: &'o mut [u8],
     position: usize,
@@ -101,12 +102,12 @@ impl<'o> Writer<'o> {
         self.put(digits.get(start..).unwrap_or_default());
     }
 
-    /// The next `len` bytes of the slice, to be filled by the caller; `None` where they do not fit (they are counted
-    /// all the same).
+    /// The next `len` bytes of the slice, to be filled by the caller; `None` where they do not fit (they are
+    /// counted all the same).
     pub fn reserve(&mut self, len: usize) -> Option<&mut [u8]> {
         let start = self.position;
         self.position = start.saturating_add(len);
-        self.out.get_mut(start..self.position)
+        self.out.get_mut(start..)?.get_mut(..len)
     }
 
     /// How many bytes were written, from the start of the slice.
@@ -130,6 +131,19 @@ impl<'o> Writer<'o> {
         let Self { out, position } = self;
         let out: &'o [u8] = out;
         out.get(..position).ok_or(BufferTooSmall { needed: position })
+    }
+}
+
+/// Of what is read and written, nothing is printed: it may be secret.
+impl fmt::Debug for Reader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reader({} bytes left)", self.rest.len())
+    }
+}
+
+impl fmt::Debug for Writer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Writer({} bytes of {})", self.position, self.out.len())
     }
 }
 

@@ -1,8 +1,8 @@
 //! JSON as RFC 8259 says, read where it lies: bounded, without recursion, without copies.
 //!
-//! [`object`] checks a whole text once and hands out views of the members that are asked for. Grammar, UTF-8, escapes and
-//! depth are checked everywhere, also in members that nobody asks for; repeated names are refused in every object whose
-//! members are asked for (PROTOCOL §2.1).
+//! [`object`] checks a whole text once and hands out views of the members that are asked for. Grammar, UTF-8,
+//! escapes and depth are checked everywhere, also in members that nobody asks for; repeated names are refused
+//! in every object whose members are asked for (PROTOCOL §2.1).
 //!
 //! Work is linear in the text, and the stack does not depend on it.
 
@@ -17,7 +17,8 @@ use scan::Scanner;
 /// How deep a text may nest: its outermost object is at depth 1.
 pub const MAX_DEPTH: u8 = 16;
 
-/// How deep a text may nest within the member that [`object_with_body`] names, counted from the outermost object as well.
+/// How deep a text may nest within the member that [`object_with_body`] names, counted from the outermost
+/// object as well.
 pub const MAX_BODY_DEPTH: u8 = 64;
 
 /// The most members of an object whose members are asked for.
@@ -57,12 +58,13 @@ impl fmt::Display for JsonError {
 
 impl core::error::Error for JsonError {}
 
-/// Reads `text`, which is one object with white space around it, and returns its members of the given names, in their
-/// order; members of other names are checked and ignored.
+/// Reads `text`, which is one object with white space around it, and returns its members of the given names,
+/// in their order; members of other names are checked and ignored.
 ///
 /// # Errors
 ///
-/// [`JsonError`]: grammar, depth, repeated names, number of members; [`JsonError::WrongType`] where no object begins.
+/// [`JsonError`]: grammar, depth, repeated names, number of members; [`JsonError::WrongType`] where no object
+/// begins.
 pub fn object<'a, const N: usize>(
     text: &'a [u8],
     names: &[&str; N],
@@ -97,7 +99,7 @@ pub fn value(text: &[u8]) -> Result<Value<'_>, JsonError> {
 }
 
 /// A value whose grammar has been checked, where it stands in the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Value<'a> {
     raw: &'a str,
     /// Where `raw` starts in the whole text.
@@ -142,7 +144,8 @@ impl<'a> Value<'a> {
         Ok(Str::new(raw, self.at.wrapping_add(1), self.escaped))
     }
 
-    /// The integer, 0 to 2⁵³ − 1, in plain digits: without sign, fraction, exponent. [`Value::raw`] has its digits.
+    /// The integer, 0 to 2⁵³ − 1, in plain digits: without sign, fraction, exponent. [`Value::raw`] has its
+    /// digits.
     ///
     /// # Errors
     ///
@@ -184,7 +187,8 @@ impl<'a> Value<'a> {
     ///
     /// # Errors
     ///
-    /// [`JsonError::WrongType`] where this is no object; [`JsonError::RepeatedName`], [`JsonError::TooManyMembers`].
+    /// [`JsonError::WrongType`] where this is no object; [`JsonError::RepeatedName`],
+    /// [`JsonError::TooManyMembers`].
     pub fn members<const N: usize>(self, names: &[&str; N]) -> Result<[Option<Value<'a>>; N], JsonError> {
         let mut found = [None; N];
         scan::members(&mut self.scanner(), names, scan::Limits::checked(), &mut found)?;
@@ -229,6 +233,13 @@ impl<'a> Value<'a> {
 
     fn first(self) -> u8 {
         self.raw.as_bytes().first().copied().unwrap_or_default()
+    }
+}
+
+/// What was sent may be secret: only its place is printed.
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Value").field(&self.range()).finish()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Public keys as SubjectPublicKeyInfo, DER (RFC 5280 §4.1, RFC 5480).
 //!
-//! A group is recognised by its whole template, byte for byte: what is not written exactly as we write it is no key.
+//! A group is recognised by its whole template, byte for byte: what is not written exactly as we write it is
+//! no key.
 
 use super::{
     BufferTooSmall,
@@ -119,12 +120,13 @@ impl PublicKey {
         self.value.get(..self.group.public_len()).unwrap_or_default()
     }
 
-    /// Reads the DER of a SubjectPublicKeyInfo: for P-256 exactly the 91 bytes that [`PublicKey::write_spki`] writes.
+    /// Reads the DER of a SubjectPublicKeyInfo: for P-256 exactly the 91 bytes that [`PublicKey::write_spki`]
+    /// writes.
     ///
     /// # Errors
     ///
-    /// [`SpkiError::Unrecognised`] for everything else: other groups, parameters or encodings, compressed points,
-    /// bytes behind the key.
+    /// [`SpkiError::Unrecognised`] for everything else: other groups, parameters or encodings, compressed
+    /// points, bytes behind the key.
     pub fn from_spki(der: &[u8]) -> Result<Self, SpkiError> {
         p256_from_spki(der).ok_or(SpkiError::Unrecognised)
     }
@@ -149,11 +151,12 @@ impl PublicKey {
 
     /// `public` has the length of the group.
     fn new(group: Group, public: &[u8]) -> Self {
-        let mut value = [0; CAPACITY];
-        for (to, from) in value.iter_mut().zip(public) {
-            *to = *from;
+        let mut key = const { Self { group: Group::P256, value: [0; CAPACITY] } };
+        key.group = group;
+        if let Some(value) = key.value.get_mut(..public.len()) {
+            value.copy_from_slice(public);
         }
-        Self { group, value }
+        key
     }
 }
 
@@ -195,6 +198,7 @@ impl defmt::Format for PublicKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::base64;
     use std::{format, vec::Vec};
 
     /// The generator of P-256 (SEC 2 §2.4.2), so that the curve crate accepts it.
@@ -218,6 +222,19 @@ mod tests {
         assert_eq!(key.as_bytes(), POINT);
         assert_eq!(key.spki_len(), 91);
         assert!(format!("{key:?}").starts_with("PublicKey(P256, 046b17"));
+    }
+
+    #[test]
+    fn reads_and_writes_what_openssl_writes() {
+        // openssl ecparam -name prime256v1 -genkey -noout | openssl ec -pubout -outform DER | base64
+        let text = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE060afjOcO9orAYEPBSEdq0uvMuZ1\
+                    O+xuF6s0uy+nw3L+LEdezw/GRm4tQTYNBeq0yt40W6JNPR+eOghM6DD7mA==";
+        let mut der = [0; 91];
+        let der = base64::decode(text.as_bytes(), &mut der).unwrap();
+        let key = PublicKey::from_spki(der).unwrap();
+        assert_eq!(key.as_bytes(), &der[26..]);
+        let mut out = [0; 91];
+        assert_eq!(key.write_spki(&mut out), Ok(der));
     }
 
     #[test]

@@ -75,18 +75,19 @@ impl Timestamp {
         self.saturating_add_millis(secs.saturating_mul(MILLIS_PER_SECOND))
     }
 
-    /// Reads an RFC 3339 §5.6 date-time: `T` and `Z` in upper case, a fraction of 1 to 9 digits or none (what is finer
-    /// than a millisecond is dropped), an offset of `Z` or ±hh:mm.
+    /// Reads an RFC 3339 §5.6 date-time: `T` and `Z` in upper case, a fraction of 1 to 9 digits or none (what
+    /// is finer than a millisecond is dropped), an offset of `Z` or ±hh:mm.
     ///
     /// # Errors
     ///
-    /// [`TimestampError::Malformed`] for everything else, for leap seconds, and for moments before 1970 or after 9999.
+    /// [`TimestampError::Malformed`] for everything else, for leap seconds, and for moments before 1970 or
+    /// after 9999.
     pub fn parse(text: &[u8]) -> Result<Self, TimestampError> {
         parse(text).ok_or(TimestampError::Malformed)
     }
 
-    /// Writes the form `2026-06-04T00:00:00.000Z`, [`LEN`] bytes. A moment after the year 9999 is written as its last
-    /// millisecond.
+    /// Writes the form `2026-06-04T00:00:00.000Z`, [`LEN`] bytes. A moment after the year 9999 is written as
+    /// its last millisecond.
     ///
     /// # Errors
     ///
@@ -213,7 +214,8 @@ const fn days_in_month(year: u64, month: u64) -> u64 {
 
 /// Days since 1970-01-01 of a date of the Gregorian calendar, 1970 or later.
 ///
-/// A year is counted from March, so that the leap day is its last; its months then begin at day ⌊(153 m + 2) / 5⌋.
+/// A year is counted from March, so that the leap day is its last; its months then begin at day ⌊(153 m + 2)
+/// / 5⌋.
 const fn days(year: u64, month: u64, day: u64) -> u64 {
     let before_march = month < 3;
     let year = year.wrapping_sub(before_march as u64);

@@ -5,4 +5,4 @@ pub mod signature;
 pub mod software;
 
 pub use provider::{Aead, CryptoError, Provider};
-pub use signature::{KeyId, Signature, Signer, Verified, Verifier};
+pub use signature::{KeyId, Nobody, Signature, Signer, Verified, Verifier};

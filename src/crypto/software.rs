@@ -5,7 +5,9 @@ use super::signature::{KeyId, Signature, Signer, Verified, Verifier};
 use crate::codec::spki::{Group, PublicKey};
 use crate::secret::Secret;
 use aes_gcm::aead::AeadInOut;
-use aes_gcm::{Aes128Gcm, Aes256Gcm, KeyInit};
+use aes_gcm::aead::consts::{U12, U16};
+use aes_gcm::aes::{Aes128Enc, Aes256Enc};
+use aes_gcm::{AesGcm, KeyInit};
 use core::fmt;
 use core::marker::PhantomData;
 use hkdf::Hkdf;
@@ -13,12 +15,14 @@ use hmac::{Hmac, Mac};
 use p256::ecdh::EphemeralSecret;
 use p256::ecdsa::signature::{Signer as _, Verifier as _};
 use p256::elliptic_curve::Generate;
+use p256::elliptic_curve::point::AffineCoordinates;
 use p256::elliptic_curve::sec1::ToSec1Point;
 use rand_core::TryCryptoRng;
 use sha2::Sha256;
 
 /// The software provider over a generator `R` (`rand_core` 0.10), with AEAD keys kept as `K`: [`RawKey`], which is small
-/// and expanded at each use, or [`ExpandedKey`], which is large and ready.
+/// and expanded at each use, [`RawAes256Key`], which is that for one algorithm, or [`ExpandedKey`], which is large and
+/// ready.
 ///
 /// # Security
 /// Its primitives are constant-time in software: AES by bit slicing or by the processor's instructions, P-256 by complete
@@ -39,6 +43,13 @@ impl<R: TryCryptoRng> Software<R> {
 impl<R: TryCryptoRng> Software<R, ExpandedKey> {
     /// A provider that draws its randomness from `rng` and keeps expanded AEAD keys.
     pub const fn expanded(rng: R) -> Self {
+        Self { rng, key: PhantomData }
+    }
+}
+
+impl<R: TryCryptoRng> Software<R, RawAes256Key> {
+    /// A provider that draws its randomness from `rng` and knows AES-256-GCM only.
+    pub const fn aes256(rng: R) -> Self {
         Self { rng, key: PhantomData }
     }
 }
@@ -81,6 +92,10 @@ pub trait TrafficKey: Sized {
     ) -> Result<(), CryptoError>;
 }
 
+/// AES-GCM both ways needs AES in one: without the round keys of the other, keys are smaller and sooner ready.
+type Aes128Gcm = AesGcm<Aes128Enc, U12>;
+type Aes256Gcm = AesGcm<Aes256Enc, U12>;
+
 /// An AEAD key as its bytes: 33 bytes, expanded at each use.
 #[derive(Clone)]
 pub struct RawKey {
@@ -88,13 +103,12 @@ pub struct RawKey {
     bytes: Secret<32>,
 }
 
-impl fmt::Debug for RawKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
-}
+/// A key of AES-256-GCM as its 32 bytes, expanded at each use; there is no other. Firmware that offers no scheme but
+/// SCHEME-EC-AES2 saves the flash of AES-128 with it.
+#[derive(Clone)]
+pub struct RawAes256Key(Secret<32>);
 
-/// An AEAD key with its round keys and its GHASH key: some 624 bytes on a host, ready for use.
+/// An AEAD key with its round keys and its GHASH key: some 384 bytes on a host, ready for use.
 #[derive(Clone)]
 pub enum ExpandedKey {
     /// AES-128-GCM.
@@ -103,19 +117,28 @@ pub enum ExpandedKey {
     Aes256Gcm(Aes256Gcm),
 }
 
+impl fmt::Debug for RawKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+impl fmt::Debug for RawAes256Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
 impl fmt::Debug for ExpandedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("…")
     }
 }
 
-impl TrafficKey for ExpandedKey {
-    fn new(aead: Aead, key: &[u8]) -> Result<Self, CryptoError> {
-        match aead {
-            Aead::Aes128Gcm => Aes128Gcm::new_from_slice(key).map(Self::Aes128Gcm),
-            Aead::Aes256Gcm => Aes256Gcm::new_from_slice(key).map(Self::Aes256Gcm),
-        }
-        .map_err(|_| CryptoError::Failed)
+/// AES-GCM with nonces of 12 bytes and tags of 16.
+trait Gcm: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit {
+    fn expand(key: &[u8]) -> Result<Self, CryptoError> {
+        Self::new_from_slice(key).map_err(|_| CryptoError::Failed)
     }
 
     fn seal(
@@ -124,12 +147,8 @@ impl TrafficKey for ExpandedKey {
         aad: &[u8],
         text: &mut [u8],
     ) -> Result<[u8; TAG_LEN], CryptoError> {
-        match self {
-            Self::Aes128Gcm(key) => key.encrypt_inout_detached(nonce.into(), aad, text.into()),
-            Self::Aes256Gcm(key) => key.encrypt_inout_detached(nonce.into(), aad, text.into()),
-        }
-        .map(Into::into)
-        .map_err(|_| CryptoError::Failed)
+        let tag = self.encrypt_inout_detached(nonce.into(), aad, text.into());
+        tag.map(Into::into).map_err(|_| CryptoError::Failed)
     }
 
     fn open(
@@ -139,20 +158,12 @@ impl TrafficKey for ExpandedKey {
         text: &mut [u8],
         tag: &[u8; TAG_LEN],
     ) -> Result<(), CryptoError> {
-        match self {
-            Self::Aes128Gcm(key) => key.decrypt_inout_detached(nonce.into(), aad, text.into(), tag.into()),
-            Self::Aes256Gcm(key) => key.decrypt_inout_detached(nonce.into(), aad, text.into(), tag.into()),
-        }
-        .map_err(|_| CryptoError::Authentication)
+        let opened = self.decrypt_inout_detached(nonce.into(), aad, text.into(), tag.into());
+        opened.map_err(|_| CryptoError::Authentication)
     }
 }
 
-impl RawKey {
-    fn expanded(&self) -> Result<ExpandedKey, CryptoError> {
-        let key = self.bytes.as_bytes().get(..self.aead.key_len()).ok_or(CryptoError::Failed)?;
-        ExpandedKey::new(self.aead, key)
-    }
-}
+impl<A: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit> Gcm for A {}
 
 impl TrafficKey for RawKey {
     fn new(aead: Aead, key: &[u8]) -> Result<Self, CryptoError> {
@@ -170,7 +181,11 @@ impl TrafficKey for RawKey {
         aad: &[u8],
         text: &mut [u8],
     ) -> Result<[u8; TAG_LEN], CryptoError> {
-        self.expanded()?.seal(nonce, aad, text)
+        let key = self.bytes.as_bytes();
+        match self.aead {
+            Aead::Aes128Gcm => Aes128Gcm::expand(first_half(key))?.seal(nonce, aad, text),
+            Aead::Aes256Gcm => Aes256Gcm::expand(key)?.seal(nonce, aad, text),
+        }
     }
 
     fn open(
@@ -180,7 +195,79 @@ impl TrafficKey for RawKey {
         text: &mut [u8],
         tag: &[u8; TAG_LEN],
     ) -> Result<(), CryptoError> {
-        self.expanded()?.open(nonce, aad, text, tag)
+        let key = self.bytes.as_bytes();
+        match self.aead {
+            Aead::Aes128Gcm => Aes128Gcm::expand(first_half(key))?.open(nonce, aad, text, tag),
+            Aead::Aes256Gcm => Aes256Gcm::expand(key)?.open(nonce, aad, text, tag),
+        }
+    }
+}
+
+/// Where a key of AES-128 stands in the room for one of AES-256.
+fn first_half(key: &[u8; 32]) -> &[u8] {
+    key.first_chunk::<16>().map_or(&[], |half| half)
+}
+
+impl TrafficKey for RawAes256Key {
+    fn new(aead: Aead, key: &[u8]) -> Result<Self, CryptoError> {
+        if aead != Aead::Aes256Gcm {
+            return Err(CryptoError::Unsupported);
+        }
+        let key: &[u8; 32] = key.try_into().map_err(|_| CryptoError::Failed)?;
+        Ok(Self(Secret::new(*key)))
+    }
+
+    fn seal(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &mut [u8],
+    ) -> Result<[u8; TAG_LEN], CryptoError> {
+        Aes256Gcm::expand(self.0.as_bytes())?.seal(nonce, aad, text)
+    }
+
+    fn open(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &mut [u8],
+        tag: &[u8; TAG_LEN],
+    ) -> Result<(), CryptoError> {
+        Aes256Gcm::expand(self.0.as_bytes())?.open(nonce, aad, text, tag)
+    }
+}
+
+impl TrafficKey for ExpandedKey {
+    fn new(aead: Aead, key: &[u8]) -> Result<Self, CryptoError> {
+        match aead {
+            Aead::Aes128Gcm => Aes128Gcm::expand(key).map(Self::Aes128Gcm),
+            Aead::Aes256Gcm => Aes256Gcm::expand(key).map(Self::Aes256Gcm),
+        }
+    }
+
+    fn seal(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &mut [u8],
+    ) -> Result<[u8; TAG_LEN], CryptoError> {
+        match self {
+            Self::Aes128Gcm(key) => key.seal(nonce, aad, text),
+            Self::Aes256Gcm(key) => key.seal(nonce, aad, text),
+        }
+    }
+
+    fn open(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &mut [u8],
+        tag: &[u8; TAG_LEN],
+    ) -> Result<(), CryptoError> {
+        match self {
+            Self::Aes128Gcm(key) => key.open(nonce, aad, text, tag),
+            Self::Aes256Gcm(key) => key.open(nonce, aad, text, tag),
+        }
     }
 }
 
@@ -193,18 +280,30 @@ impl fmt::Debug for EphemeralKey {
     }
 }
 
-fn hkdf(prk: &Secret<HASH_LEN>) -> Result<Hkdf<Sha256>, CryptoError> {
-    Hkdf::from_prk(prk.as_bytes()).map_err(|_| CryptoError::Failed)
+fn hmac(key: &[u8], message: &[&[u8]]) -> Result<[u8; HASH_LEN], CryptoError> {
+    let mut hmac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).map_err(|_| CryptoError::Failed)?;
+    message.iter().for_each(|part| hmac.update(part));
+    Ok(hmac.finalize().into_bytes().into())
+}
+
+fn hkdf_expand(prk: &Secret<HASH_LEN>, info: &[&[u8]], out: &mut [u8]) -> Result<(), CryptoError> {
+    let hkdf = Hkdf::<Sha256>::from_prk(prk.as_bytes()).map_err(|_| CryptoError::Failed)?;
+    hkdf.expand_multi_info(info, out).map_err(|_| CryptoError::Failed)
 }
 
 fn p256_key(key: &PublicKey) -> Result<p256::PublicKey, CryptoError> {
-    // `PublicKey` holds 65 bytes that begin with 0x04, so no compressed form reaches the parser, which checks the curve.
     match key.group() {
-        Group::P256 => {
-            p256::PublicKey::from_sec1_bytes(key.as_bytes()).map_err(|_| CryptoError::InvalidPublicKey)
-        }
-        _ => Err(CryptoError::Unsupported),
+        Group::P256 => affine(key.as_bytes()).and_then(|point| p256::PublicKey::from_affine(point).ok()),
+        _ => return Err(CryptoError::Unsupported),
     }
+    .ok_or(CryptoError::InvalidPublicKey)
+}
+
+/// The point on the curve with these bytes, 0x04 ‖ x ‖ y: no other form is parsed, hence none is linked.
+fn affine(bytes: &[u8]) -> Option<p256::AffinePoint> {
+    let (&[4], coordinates) = bytes.split_first_chunk()? else { return None };
+    let (x, y) = coordinates.split_at_checked(32)?;
+    p256::AffinePoint::from_coordinates(x.try_into().ok()?, y.try_into().ok()?).into_option()
 }
 
 fn point_of(key: &p256::PublicKey) -> Result<[u8; 65], CryptoError> {
@@ -243,23 +342,20 @@ impl<R: TryCryptoRng, K: TrafficKey> Provider for Software<R, K> {
     }
 
     fn extract(&mut self, salt: &[u8], z: Secret<32>) -> Result<Secret<HASH_LEN>, CryptoError> {
-        let mut prk = Secret::zero();
-        let mut hmac = <Hmac<Sha256> as KeyInit>::new_from_slice(salt).map_err(|_| CryptoError::Failed)?;
-        hmac.update(z.as_bytes());
-        prk.as_mut_bytes().copy_from_slice(&hmac.finalize().into_bytes());
-        Ok(prk)
+        // HKDF-Extract is HMAC(salt, IKM).
+        hmac(salt, &[z.as_bytes()]).map(Secret::new)
     }
 
     fn expand(&mut self, prk: &Secret<HASH_LEN>, info: &[&[u8]]) -> Result<Secret<HASH_LEN>, CryptoError> {
         let mut secret = Secret::zero();
-        hkdf(prk)?.expand_multi_info(info, secret.as_mut_bytes()).map_err(|_| CryptoError::Failed)?;
+        hkdf_expand(prk, info, secret.as_mut_bytes())?;
         Ok(secret)
     }
 
     fn expand_key(&mut self, prk: &Secret<HASH_LEN>, info: &[&[u8]], aead: Aead) -> Result<K, CryptoError> {
         let mut bytes = Secret::<32>::zero();
         let key = bytes.as_mut_bytes().get_mut(..aead.key_len()).ok_or(CryptoError::Failed)?;
-        hkdf(prk)?.expand_multi_info(info, key).map_err(|_| CryptoError::Failed)?;
+        hkdf_expand(prk, info, key)?;
         K::new(aead, key)
     }
 
@@ -269,16 +365,11 @@ impl<R: TryCryptoRng, K: TrafficKey> Provider for Software<R, K> {
         info: &[&[u8]],
         out: &mut [u8],
     ) -> Result<(), CryptoError> {
-        hkdf(prk)?.expand_multi_info(info, out).map_err(|_| CryptoError::Failed)
+        hkdf_expand(prk, info, out)
     }
 
     fn mac(&mut self, key: &Secret<HASH_LEN>, message: &[&[u8]]) -> Result<[u8; HASH_LEN], CryptoError> {
-        let mut hmac =
-            <Hmac<Sha256> as KeyInit>::new_from_slice(key.as_bytes()).map_err(|_| CryptoError::Failed)?;
-        for part in message {
-            hmac.update(part);
-        }
-        Ok(hmac.finalize().into_bytes().into())
+        hmac(key.as_bytes(), message)
     }
 
     fn seal(
@@ -406,11 +497,11 @@ impl PinnedKey {
     /// [`CryptoError::Authentication`].
     pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<Verified, CryptoError> {
         let check = || {
-            let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(&self.point)?;
-            let signature = p256::ecdsa::Signature::from_slice(signature)?;
-            key.verify(message, &signature)
+            let key = p256::ecdsa::VerifyingKey::from_affine(affine(&self.point)?).ok()?;
+            let signature = p256::ecdsa::Signature::from_slice(signature).ok()?;
+            key.verify(message, &signature).ok()
         };
-        check().map(|()| Verified::vouch()).map_err(|_| CryptoError::Authentication)
+        check().map(|()| Verified::vouch()).ok_or(CryptoError::Authentication)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The session token (§2.8): a JWT that the gateway issues with a session and demands with each of its requests.
 
+use crate::codec::base64::url_encoded_len;
 use crate::codec::json;
 use crate::codec::timestamp::Timestamp;
 use crate::crypto::{KeyId, Signer, Verifier};
@@ -15,16 +16,25 @@ use serde::Serialize;
 const TYP: &str = "dk2+jwt";
 /// What its HS256 key is derived with.
 const INFO: &[u8] = b"dynamic-key v2 token";
-/// The most bytes of header and claims, decoded. Every token that is issued keeps to it.
-const SCRATCH: usize = 512;
 /// `iat` and `nbf` may be this far ahead, in seconds.
 pub const LEEWAY: u64 = 60;
 /// The most characters of an audience.
 pub const MAX_AUDIENCE: usize = 96;
+/// The most characters of a token that [`issue`] writes.
+pub const MAX_LEN: usize = {
+    let header = br#"{"alg":"HS256","typ":"dk2+jwt"}"#.len();
+    let signature = Algorithm::Es256.signature_len();
+    url_encoded_len(header) + 1 + url_encoded_len(MAX_CLAIMS) + 1 + url_encoded_len(signature)
+};
 /// The most digits of a time: those of the year 9999 have twelve.
 const MAX_DIGITS: usize = 12;
-/// The most characters of a token.
-pub const MAX_LEN: usize = 800;
+/// The claims without their values.
+const FRAME: usize = br#"{"aud":"","sid":"","cid":"","did":"","iat":,"nbf":,"exp":}"#.len();
+/// The most bytes of claims that are issued: each character of the client's two may be escaped.
+const MAX_CLAIMS: usize = FRAME + MAX_AUDIENCE + 64 + 2 * 64 + 2 * 64 + 3 * MAX_DIGITS;
+/// The most bytes of a header, or of claims, that are looked at.
+const SCRATCH: usize = 512;
+const _: () = assert!(MAX_CLAIMS <= SCRATCH);
 
 /// How a gateway signs its tokens.
 #[derive(Clone, Debug)]
@@ -139,7 +149,6 @@ impl<'a> From<&TokenClaims<'a>> for Message<'a> {
 
 impl Json for Message<'_> {
     fn json_len(&self) -> usize {
-        const FRAME: usize = br#"{"aud":"","sid":"","cid":"","did":"","iat":,"nbf":,"exp":}"#.len();
         let strings = [self.aud, self.sid, self.cid, self.did].into_iter().map(json::escaped_len);
         let numbers = [self.iat, self.nbf, self.exp].into_iter().map(digits);
         strings.chain(numbers).fold(FRAME, usize::saturating_add)
@@ -239,13 +248,17 @@ pub fn parse(algorithm: Algorithm, token: &str) -> Result<Unverified<'_>, TokenE
 /// # Errors
 /// [`TokenError`].
 pub fn check(token: &Authentic<'_>, expected: &Expected<'_>, now: Timestamp) -> Result<(), TokenError> {
-    let mut scratch = [0; SCRATCH];
-    let claims = token.claims(&mut scratch)?;
+    Ok(check_claims(token.claims(&mut [0; SCRATCH])?, expected, now)?)
+}
+
+// Not inlined, so that its stack frame and the one with the buffer stay two small ones.
+#[inline(never)]
+fn check_claims(claims: &[u8], expected: &Expected<'_>, now: Timestamp) -> Result<(), JoseError> {
     let [aud, sid, cid, did, times @ ..] =
-        json::object(claims, &["aud", "sid", "cid", "did", "iat", "nbf", "exp"]).map_err(JoseError::from)?;
+        json::object(claims, &["aud", "sid", "cid", "did", "iat", "nbf", "exp"])?;
     jwt::expect(aud, expected.audience)?;
     jwt::expect(sid, expected.session_id)?;
     jwt::expect(cid, expected.client_id)?;
     jwt::expect(did, expected.device_id)?;
-    Ok(Times::read(times)?.check(now, LEEWAY)?)
+    Times::read(times)?.check(now, LEEWAY)
 }

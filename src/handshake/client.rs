@@ -6,15 +6,12 @@
 //!    └───────────────────┘ once
 //! ```
 
-use super::dynamic_key::{
-    AnswerFields, ChoiceFields, ClientMessage, DeviceMessage, ErrorFields, HelloMessage, OfferMessage,
-    hello_len,
-};
+use super::dynamic_key::{AnswerFields, ChoiceFields, ErrorFields, HelloMessage, hello_len};
 use super::{HANDSHAKE_NONCE_LEN, is_claim};
 use crate::agreement::proof::{self, Role, Statement};
 use crate::agreement::schedule::{Label, PlainKdf, Schedule};
 use crate::agreement::transcript::{Binding, ClientFields, ServerFields, Transcript, TranscriptHash};
-use crate::codec::base64::{self, Base64Error};
+use crate::codec::base64::Base64Error;
 use crate::codec::json::escaped_len;
 use crate::codec::spki::{Group, PublicKey};
 use crate::codec::timestamp::Timestamp;
@@ -173,6 +170,7 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> fmt::Debug
     }
 }
 
+#[allow(clippy::large_enum_variant, reason = "one state at a time, in place: there is no heap")]
 enum State<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> {
     Generate(Group),
     Hello(Keys<P>),
@@ -288,22 +286,21 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         out: &mut [u8],
     ) -> Result<(usize, Option<Transcript>), Error> {
         let config = &self.config;
-        let needed = config.hello_len(public.group());
-        let mut nonce = [0; HANDSHAKE_NONCE_LEN];
-        let mut nonce_text = [0; base64::encoded_len(HANDSHAKE_NONCE_LEN)];
-        let mut der = [0; Group::MAX_SPKI_LEN];
-        let mut key_text = [0; base64::encoded_len(Group::MAX_SPKI_LEN)];
+        let (mut der, mut nonce) = ([0; Group::MAX_SPKI_LEN], [0; HANDSHAKE_NONCE_LEN]);
         let der = public.write_spki(&mut der)?;
         let mut message = HelloMessage {
-            public_key: base64::encode(der, &mut key_text)?,
-            device: DeviceMessage { id: config.device_id, platform: config.platform },
-            client: ClientMessage { kind: config.client_type.name(), id: config.client_id },
-            key_agreement: None,
+            public_key: der,
+            device_id: config.device_id,
+            platform: config.platform,
+            client_type: config.client_type.name(),
+            client_id: config.client_id,
+            offer: None,
         };
         if config.mode == Mode::Plain {
-            return Ok((message.write(needed, out)?, None));
+            return Ok((message.write(out)?, None));
         }
         provider.fill(&mut nonce)?;
+        message.offer = Some((config.schemes, &nonce));
         let schemes = NameList::of_schemes(config.schemes).map_err(|_| Misuse::InvalidConfiguration)?;
         let transcript = Transcript::begin(&ClientFields {
             binding: Binding::DynamicKeyV2,
@@ -317,9 +314,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
             kid: None,
         })
         .map_err(|_| Misuse::InvalidConfiguration)?;
-        message.key_agreement =
-            Some(OfferMessage { schemes: &schemes, nonce: base64::encode(&nonce, &mut nonce_text)? });
-        Ok((message.write(needed, out)?, Some(transcript)))
+        Ok((message.write(out)?, Some(transcript)))
     }
 
     /// Takes the answer: its HTTP status and the whole of its body.

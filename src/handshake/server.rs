@@ -6,13 +6,12 @@
 
 use super::HANDSHAKE_NONCE_LEN;
 use super::dynamic_key::{
-    AnswerMessage, ChoiceMessage, Hello, IdentityMessage, OfferFields, SIGNATURE_BLANK, decimal, error_len,
-    fill_signature, write_error,
+    AnswerMessage, ChoiceMessage, Hello, OfferFields, error_len, fill_signature, write_error,
 };
 use crate::agreement::proof::{Role, Statement};
 use crate::agreement::schedule::{Label, PlainKdf, Schedule};
 use crate::agreement::transcript::{Binding, ClientFields, ServerFields, Transcript};
-use crate::codec::base64;
+use crate::codec::cursor::Writer;
 use crate::codec::spki::{Group, PublicKey};
 use crate::codec::timestamp::{self, Timestamp};
 use crate::crypto::provider::{CryptoError, HASH_LEN, NONCE_LEN, Provider};
@@ -372,32 +371,22 @@ impl<P: Provider> ServerHandshake<P> {
         let id = id.filter(|_| is_token(facts.token));
         let id = id.ok_or(ServerError::Misuse(Misuse::InvalidConfiguration.into()))?;
 
-        let features = NameList::new(); // none is selected in this version
-        let blank_proof = [b'A'; base64::encoded_len(HASH_LEN)];
-        let mut nonce = [0; HANDSHAKE_NONCE_LEN];
-        let mut nonce_text = [0; base64::encoded_len(HANDSHAKE_NONCE_LEN)];
-        let mut der = [0; Group::MAX_SPKI_LEN];
-        let mut key_text = [0; base64::encoded_len(Group::MAX_SPKI_LEN)];
-        let mut time = [0; timestamp::LEN];
+        let (mut der, mut time) = ([0; Group::MAX_SPKI_LEN], [0; timestamp::LEN]);
         let der = public.write_spki(&mut der).map_err(Error::from)?;
         let expires_at = facts.expires_at.write(&mut time).map_err(Error::from)?;
         let kid = facts.identity.filter(|_| accepted.confirmation.is_some());
         let mut message = AnswerMessage {
-            public_key: base64::encode(der, &mut key_text).map_err(Error::from)?,
+            public_key: der,
             session_id: facts.session_id,
             token: facts.token,
             expire_token: facts.expire_token,
             expires_at,
-            key_agreement: accepted.confirmation.as_ref().map(|_| ChoiceMessage {
-                scheme: accepted.scheme.name(),
-                nonce: core::str::from_utf8(&[b'A'; base64::encoded_len(HANDSHAKE_NONCE_LEN)])
-                    .unwrap_or_default(),
-                features: &features,
+            choice: accepted.confirmation.as_ref().map(|_| ChoiceMessage {
+                scheme: accepted.scheme,
+                nonce: [0; HANDSHAKE_NONCE_LEN],
                 expires_in: facts.expires_in,
-                proof: core::str::from_utf8(&blank_proof).unwrap_or_default(),
-                identity: kid
-                    .as_ref()
-                    .map(|kid| IdentityMessage { kid: kid.as_str(), signature: SIGNATURE_BLANK }),
+                proof: [0; HASH_LEN],
+                kid: kid.as_ref(),
             }),
         };
         let needed = message.length();
@@ -413,11 +402,11 @@ impl<P: Provider> ServerHandshake<P> {
             ends = ends.min(Timestamp::from_unix_secs(facts.expire_token));
         }
         let Accepted { client, scheme, confirmation, .. } = accepted;
-        let (Some(offered), Some(choice)) = (confirmation, &mut message.key_agreement) else {
+        let (Some(offered), Some(choice)) = (confirmation, &mut message.choice) else {
             let mut random = [0; 4];
             provider.fill(&mut random)?;
             let (open, seal) = facts.plain.keys(provider, z, &id)?;
-            let length = message.write(out)?;
+            let length = message.write(out).map_err(Error::from)?;
             self.state = State::Finish(ServerSession {
                 id,
                 client,
@@ -432,36 +421,33 @@ impl<P: Provider> ServerHandshake<P> {
             return Ok(length);
         };
 
-        provider.fill(&mut nonce)?;
-        choice.nonce = base64::encode(&nonce, &mut nonce_text).map_err(Error::from)?;
+        provider.fill(&mut choice.nonce)?;
         let transcript = offered
             .transcript
             .finish(&ServerFields {
                 public_key: der,
-                nonce: &nonce,
+                nonce: &choice.nonce,
                 scheme,
                 session_id: &id,
                 expires_at,
                 token: facts.token,
                 identifier: &[],
                 kid: kid.as_ref(),
-                expires_in: &decimal(facts.expires_in),
-                expire_token: &decimal(facts.expire_token),
+                expires_in: &digits(facts.expires_in),
+                expire_token: &digits(facts.expire_token),
                 offered_features: Some(&offered.features),
-                selected_features: Some(&features),
+                selected_features: Some(&NameList::new()), // none in this version
             })
             .map_err(|_| ServerError::code(Code::MalformedRequest))?;
         let schedule = Schedule::new(provider, &transcript, z)?;
-        let mut proof_text = [0; base64::encoded_len(HASH_LEN)];
-        let proof = schedule.proof(provider, &transcript)?;
-        choice.proof = base64::encode(&proof, &mut proof_text).map_err(Error::from)?;
+        choice.proof = schedule.proof(provider, &transcript)?;
         let mut traffic = |write, iv| -> Result<_, CryptoError> {
             Ok(Traffic { key: schedule.key(provider, write, scheme.aead())?, iv: schedule.iv(provider, iv)? })
         };
         let (requests, responses) =
             (traffic(Label::ClientWrite, Label::ClientIv)?, traffic(Label::ServerWrite, Label::ServerIv)?);
         let exporter = Some(schedule.secret(provider, Label::Exporter)?);
-        let length = message.write(out)?;
+        let length = message.write(out).map_err(Error::from)?;
         let session = ServerSession {
             id,
             client,
@@ -539,6 +525,15 @@ impl<P: Provider> ServerHandshake<P> {
         let statement = self.statement()?;
         self.signed(signer.sign(statement.as_bytes()), answer)
     }
+}
+
+/// A number as the answer has it.
+fn digits(number: u64) -> heapless::String<20, u8> {
+    let mut room = [0; 20];
+    let mut digits = Writer::new(&mut room);
+    digits.put_decimal(number);
+    let digits = digits.finish_slice().ok().and_then(|digits| core::str::from_utf8(digits).ok());
+    digits.and_then(|digits| heapless::String::try_from(digits).ok()).unwrap_or_default()
 }
 
 /// The offer, taken into the transcript.

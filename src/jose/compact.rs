@@ -109,10 +109,13 @@ pub(super) struct Segments<'t> {
     pub(super) signing_input: &'t str,
 }
 
-/// Takes a JWS apart. A dot too many is left in the payload, where base64url refuses it.
+/// Takes a JWS apart.
 pub(super) fn split(text: &str) -> Result<Segments<'_>, JoseError> {
     let (signing_input, signature) = text.rsplit_once('.').ok_or(JoseError::Malformed)?;
     let (header, payload) = signing_input.split_once('.').ok_or(JoseError::Malformed)?;
+    if payload.contains('.') {
+        return Err(JoseError::Malformed);
+    }
     Ok(Segments { header, payload, signature, signing_input })
 }
 

@@ -189,8 +189,13 @@ impl<P: Provider, const OUTSTANDING: usize> Opener<P, OUTSTANDING> {
 
     /// Outside plain mode what happens after a successful open is answered sealed, and these codes happen there (§2.6).
     const fn may_come_unsealed(&self, code: Code) -> bool {
-        let sealed =
-            matches!(code, Code::RouteNotAllowed | Code::UpstreamUnavailable | Code::ClientNotAllowed);
+        let sealed = matches!(
+            code,
+            Code::RouteNotAllowed
+                | Code::UpstreamUnavailable
+                | Code::ClientNotAllowed
+                | Code::ConfirmationRequired
+        );
         matches!(self.binding, ResponseBinding::NotOwn(_)) || !sealed
     }
 

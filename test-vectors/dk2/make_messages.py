@@ -16,6 +16,8 @@ POLICY = {
     "identities": [],
 }
 PLAIN_CLIENT, PLAIN_SERVER = bytes.fromhex("2a2b2c2d"), bytes.fromhex("aabbccdd")
+# As long as the nonces that the crate draws, so that its gateway, given these bytes, comes to the same T.
+SHORT_NONCE = bytes(range(0x80, 0x90))
 
 
 # A writer with habits: order, white space, escapes.
@@ -176,7 +178,7 @@ def exchanges():
         expire_token="1780531200",
         device_id='a"b\\c/d',
     )
-    browser = Exchange("confirmed, EC-AES2, a browser")
+    browser = Exchange("confirmed, EC-AES2, a browser", server_nonce=SHORT_NONCE)
     low = Exchange(
         "confirmed, EC-AES1, reordered, escaped, spread over lines",
         scheme="SCHEME-EC-AES1",
@@ -188,6 +190,20 @@ def exchanges():
         platform="android",
         session_id="a.b_c~d-e" * 7,
         expires_in="0",
+        server_nonce=SHORT_NONCE,
+    )
+    habits = Exchange(
+        "pinned, EC-AES1, escaped and reordered, to a client without features",
+        mode="pinned",
+        scheme="SCHEME-EC-AES1",
+        client_private=89,
+        server_private=97,
+        offered=["SCHEME-EC-AES1", "SCHEME-EC-AES2"],
+        device_id='q"uote\\back/slash',
+        platform="ios",
+        session_id="~.-_" * 16,
+        token="A+/=._~-" * 4,
+        server_nonce=SHORT_NONCE,
     )
     signed = Exchange(
         "confirmed, EC-AES2, the gateway signs unasked",
@@ -198,6 +214,7 @@ def exchanges():
         client_id="partner-acme-corp",
         device_id="server-instance-id",
         platform="server",
+        server_nonce=SHORT_NONCE,
     )
     pinned = Exchange(
         "pinned, EC-AES2, unknown members to the deepest level",
@@ -206,6 +223,14 @@ def exchanges():
         server_private=43,
         features=["rt"],
         expire_token="1780531200",
+        server_nonce=SHORT_NONCE,
+    )
+    deep = Exchange(
+        "pinned, EC-AES2, unknown members to the deepest level, to a client without features",
+        mode="pinned",
+        client_private=101,
+        server_private=103,
+        server_nonce=SHORT_NONCE,
     )
     mutual = Exchange(
         "mutual, EC-AES1, the signature in every envelope until an answer is opened",
@@ -214,6 +239,7 @@ def exchanges():
         client_private=47,
         server_private=53,
         offered=["SCHEME-EC-AES1"],
+        server_nonce=SHORT_NONCE,
     )
     limits = Exchange(
         "confirmed, EC-AES2, everything at its limit",
@@ -237,9 +263,14 @@ def exchanges():
     no_features_answer = json.loads(compact(browser.answer_json()))
     del no_features_answer["keyAgreement"]["features"]
     escaped = '/+=SDEa"\\{}'
-    deep_hello = with_member(compact(pinned.hello_json()), f'"future":{nested(15)}')
-    deep_hello = deep_hello.replace('"keyAgreement":{', f'"keyAgreement":{{"future":{nested(14)},')
-    deep_answer = with_member(compact(pinned.answer_json()), f'"future":{nested(15)},"null":null,"Proof":"x"')
+
+    def deep_hello(x):
+        text = with_member(compact(x.hello_json()), f'"future":{nested(15)}')
+        return text.replace('"keyAgreement":{', f'"keyAgreement":{{"future":{nested(14)},')
+
+    def deep_answer(x):
+        return with_member(compact(x.answer_json()), f'"future":{nested(15)},"null":null,"Proof":"x"')
+
     return [
         exchange(
             plain,
@@ -271,9 +302,19 @@ def exchanges():
             foreign(low.answer_json(), " ", True, escaped),
             [(0, SURROGATES, 0, 200, COUNTRIES, turned), (1, PADDED, 0xFFFFFFFF, 503, b" ", turned)],
         ),
+        exchange(
+            habits,
+            foreign(habits.hello_json(), "\t\n", True, escaped),
+            foreign(habits.answer_json(), "\r\n ", True, escaped + "_-"),
+            [(0, SURROGATES, 0x80000000, 200, COUNTRIES, turned), (1, SHORT, 0, 200, b"", turned)],
+        ),
+        exchange(deep, deep_hello(deep), deep_answer(deep), [(0, DEEP, 1, 200, COUNTRIES, turned)]),
         exchange(signed, compact(signed.hello_json()), compact(signed.answer_json()), [(0, GET, 1, 200, COUNTRIES, same)]),
         exchange(
-            pinned, deep_hello, deep_answer, [(0, DEEP, 1, 200, COUNTRIES, turned), (LIMIT - 1, GET_WITH_BODY, 2, 200, COUNTRIES, same)]
+            pinned,
+            deep_hello(pinned),
+            deep_answer(pinned),
+            [(0, DEEP, 1, 200, COUNTRIES, turned), (LIMIT - 1, GET_WITH_BODY, 2, 200, COUNTRIES, same)],
         ),
         exchange(
             mutual,

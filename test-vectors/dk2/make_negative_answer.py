@@ -11,19 +11,20 @@ from .make_messages import nested, with_member
 from .primitives import Identity, Refused, b64, b64url, sha256, signature_der
 
 GATEWAY, OTHER = Identity(SERVER_IDENTITY), Identity(STRANGER)
-EC = {"features": ["rt"], "client_private": 67, "server_private": 71, "session_id": "sid-1", "token": "t.o.k"}
+EC = {"client_private": 67, "server_private": 71, "session_id": "sid-1", "token": "t.o.k"}
 THREE = ["SCHEME-AES2", "SCHEME-EC-AES1", "SCHEME-EC-AES2"]
 CLIENTS = {
     "plain": Exchange("", mode="plain", client_private=67, server_private=71),
     "confirmed": Exchange("", **EC),
     "pinned": Exchange("", mode="pinned", **EC),
     "mutual": Exchange("", mode="mutual", **EC),
+    "features": Exchange("", features=["rt"], **EC),
     # offers a finite-field scheme, too, and sent its P-256 key
     "both groups": Exchange("", offered=["SCHEME-EC-AES2", "SCHEME-AES2", "SCHEME-EC-AES1"], **EC),
     # sent an ffdhe3072 key, was told SCHEME-EC-AES1, and sent a second hello with a P-256 key
     "retried": Exchange("", scheme="SCHEME-EC-AES1", offered=THREE, client_nonce=bytes(range(100, 116)), **EC),
 }
-REQUIRES = {"both groups": "ffdhe", "retried": "ffdhe"}
+REQUIRES = {"features": "features", "both groups": "ffdhe", "retried": "ffdhe"}
 FIRST_EXPONENT = 2**275 + 9
 FIRST_409 = '{"status":409,"code":"DYNAMIC_KEY_V2_RETRY_WITH_SCHEME","message":"Send another key.","scheme":"SCHEME-EC-AES1"}'
 
@@ -283,8 +284,10 @@ def agreement_rows():
         yield client, "no identity, proven so", confirmed_for(client), "below mode", "A man in the middle has a proof, but no identity."
     for scheme in ("SCHEME-AES2", "SCHEME-AES1", "SCHEME-KYBER-9", "scheme-ec-aes2", "SCHEME-EC-AES"):
         yield "confirmed", f"scheme {scheme}", forged("confirmed", scheme=scheme), "not offered", "The client did not offer it."
-    for features in (["ku"], ["rt", "ku"], ["RT"]):
-        yield "confirmed", f"features {features}", forged("confirmed", features=features), "not offered", "The client did not offer it."
+    for client in ("confirmed", "features"):
+        for features in (["ku"], ["rt", "ku"], ["RT"]):
+            yield client, f"features {features}", forged(client, features=features), "not offered", "The client did not offer it."
+    yield "confirmed", "features ['rt']", forged("confirmed", features=["rt"]), "not offered", "The client did not offer it."
     yield (
         "both groups",
         "AES2 with a P-256 key",
@@ -343,17 +346,24 @@ def proof_rows():
         ("keyAgreement.scheme", "SCHEME-EC-AES1"),
         ("keyAgreement.nonce", b64(x.server_nonce[::-1])),
         ("keyAgreement.nonce", b64(x.server_nonce[:-1])),
-        ("keyAgreement.features", ["rt"]),
         ("keyAgreement.expiresIn", 3601),
         ("keyAgreement.identity", {"kid": GATEWAY.kid, "signature": b64url(GATEWAY.sign(signed_by("server", x.keys.t)))}),
     ):
         yield "confirmed", f"altered: {path} {str(value)[:12]}", edited("confirmed", path, value), "proof", altered
-    yield "confirmed", "altered: features removed", edited("confirmed", "keyAgreement.features", [], features=["rt"]), "proof", altered
+    yield "features", "altered: features added", edited("features", "keyAgreement.features", ["rt"]), "proof", altered
+    yield "features", "altered: features removed", edited("features", "keyAgreement.features", [], features=["rt"]), "proof", altered
+    yield (
+        "features",
+        "hello altered: features stripped",
+        forged("features", hello={"features": []}),
+        "proof",
+        "The gateway saw another hello than the client sent.",
+    )
     for name, hello in {
         "stripped to the weaker scheme": {"supportedSchemes": ["SCHEME-EC-AES1"]},
         "schemes in another order": {"supportedSchemes": x.offered[::-1]},
         "a scheme added": {"supportedSchemes": x.offered + ["SCHEME-AES1"]},
-        "features stripped": {"features": []},
+        "features added": {"features": ["rt"]},
         "another nonce": {"nonce": bytes(16)},
         "another device": {"deviceId": "browser-uuid-v5"},
         "another platform": {"platform": "server"},

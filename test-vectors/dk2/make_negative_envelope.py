@@ -5,13 +5,13 @@ from . import messages, roles
 from .agreement import signed_by
 from .envelope import LIMIT, counter_nonce, request_aad, response_aad, seal
 from .exchange import STRANGER, Exchange, compact, pair
-from .make_messages import HEADERS, PLAIN_CLIENT, PLAIN_SERVER, exchange, session, with_member
+from .make_messages import HEADERS, PLAIN_CLIENT, PLAIN_SERVER, SHORT_NONCE, exchange, session, with_member
 from .negative_plaintexts import plaintext_rows, route_rows
 from .primitives import Identity, Refused, b64, b64url, sha256
 
 SESSIONS = {
     "plain": Exchange("plain", mode="plain", client_private=79, server_private=83, session_id="sid-p"),
-    "confirmed": Exchange("confirmed", client_private=79, server_private=83, session_id="sid-c"),
+    "confirmed": Exchange("confirmed", client_private=79, server_private=83, session_id="sid-c", server_nonce=SHORT_NONCE),
     "mutual": Exchange(
         "mutual",
         mode="mutual",
@@ -20,6 +20,7 @@ SESSIONS = {
         client_private=79,
         server_private=83,
         session_id="sid-m",
+        server_nonce=SHORT_NONCE,
     ),
 }
 C, P, M = SESSIONS["confirmed"], SESSIONS["plain"], SESSIONS["mutual"]
@@ -326,7 +327,7 @@ def response_rows():
     for name, text in spellings(pair(counter_nonce(7, 0), C.seal_response(counter_nonce(7, 0), nonces[0], 200, body[:-1]))).items():
         yield row(f"malformed: {name}", text, "Not the two members of section 2.4.", "malformed")
     yield row("an upstream's body, unsealed", body.decode(), "Not an envelope.", "malformed")
-    for code, status in (("ROUTE_NOT_ALLOWED", 404), ("UPSTREAM_UNAVAILABLE", 502)):
+    for code, status in roles.SEALED.items():
         yield row(
             f"{code}, unsealed",
             compact({"status": status, "code": f"DYNAMIC_KEY_V2_{code}", "message": ""}),

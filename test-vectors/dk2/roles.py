@@ -245,6 +245,10 @@ def allowed(method, path):
     return messages.path_allowed(path) and any(method == rule and matches(pattern) for rule, pattern in RULES)
 
 
+# What a gateway says of a request only after it has opened it.
+SEALED = {"ROUTE_NOT_ALLOWED": 404, "UPSTREAM_UNAVAILABLE": 502, "CLIENT_NOT_ALLOWED": 403, "CONFIRMATION_REQUIRED": 400}
+
+
 class Outstanding:
     """The client's end: the nonces of requests that still want an answer."""
 
@@ -254,7 +258,7 @@ class Outstanding:
 
     def response(self, status, body):
         """The plaintext, or Refused with a reason."""
-        if self.unsealed_code(body) in ("DYNAMIC_KEY_V2_ROUTE_NOT_ALLOWED", "DYNAMIC_KEY_V2_UPSTREAM_UNAVAILABLE"):
+        if self.unsealed_code(body) in [f"DYNAMIC_KEY_V2_{code}" for code in SEALED]:
             raise Refused("unsealed")
         found = with_reason("malformed", lambda: messages.envelope(body))
         if self.plain:

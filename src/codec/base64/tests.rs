@@ -42,20 +42,57 @@ fn rfc_4648_vectors() {
     }
 }
 
-#[test]
-fn every_value_has_its_character() {
-    for v in 0..64 {
-        let mut good = 0xff;
-        assert_eq!(character_of(v), ALPHABET[usize::from(v)]);
-        assert_eq!(value_of(character_of(v), &mut good), v);
-        assert_eq!(good, 0xff);
-    }
-    for c in (0..=u8::MAX).filter(|c| !ALPHABET.contains(c)) {
-        let mut good = 0xff;
-        value_of(c, &mut good);
-        assert_eq!(good, 0, "{c}");
-    }
+/// Both ways of turning a chunk.
+macro_rules! kernel_knows_the_alphabet {
+    ($kernel:ident) => {
+        #[test]
+        fn $kernel() {
+            use super::$kernel::{GROUPS, Judge, characters, values};
+            let quads = ALPHABET.as_chunks::<4>().0;
+            // Every character at every place that is its own in a group.
+            for first in 0..quads.len() {
+                let group = |at: usize| (first + at * 5) % quads.len();
+                let sixes: [u32; GROUPS] =
+                    core::array::from_fn(|at| 0x0302_0100 + group(at) as u32 * 0x0404_0404);
+                let mut text = [0; GROUPS * 4];
+                characters(&sixes, &mut text);
+                assert!(text.as_chunks().0.iter().enumerate().all(|(at, text)| *text == quads[group(at)]));
+                let mut judge = Judge::new();
+                assert_eq!(values(&text, &mut judge), sixes);
+                assert_eq!(judge.verdict(), Ok(()));
+            }
+            // Every byte at every place.
+            for at in 0..GROUPS * 4 {
+                for byte in 0..=u8::MAX {
+                    let mut text = [b'z'; GROUPS * 4];
+                    text[at] = byte;
+                    let mut judge = Judge::new();
+                    let values = values(&text, &mut judge);
+                    let six = ALPHABET.iter().position(|&letter| letter == byte);
+                    assert_eq!(judge.verdict().is_ok(), six.is_some(), "{at} {byte}");
+                    if let Some(six) = six {
+                        let mut expected = [51; GROUPS * 4];
+                        expected[at] = six as u8;
+                        assert!(values.into_iter().flat_map(u32::to_le_bytes).eq(expected), "{at} {byte}");
+                    }
+                }
+            }
+            // A verdict stands, whatever comes behind.
+            for byte in 1..=u8::MAX {
+                let mut judge = Judge::new();
+                judge.must_be_zero(0);
+                assert_eq!(judge.verdict(), Ok(()));
+                judge.must_be_zero(byte);
+                judge.must_be_zero(0);
+                values(&[b'A'; GROUPS * 4], &mut judge);
+                assert_eq!(judge.verdict(), Err(Base64Error::Malformed));
+            }
+        }
+    };
 }
+
+kernel_knows_the_alphabet!(vectors);
+kernel_knows_the_alphabet!(words);
 
 #[test]
 fn every_length_round_trips_and_agrees_with_base64ct() {
@@ -111,7 +148,7 @@ fn in_place_agrees_with_the_copy() {
 
 #[test]
 fn every_corrupted_character_is_judged_as_base64ct_does() {
-    for len in [1, 2, 3, 4, 5, 6, 46, 47, 48, 49, 50, 51, 95, 96, 97] {
+    for len in [1, 2, 3, 4, 46, 47, 48, 49, 97] {
         let text = encoded(&bytes(len, 3));
         for at in 0..text.len() {
             for other in 0..=u8::MAX {

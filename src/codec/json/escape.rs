@@ -6,10 +6,10 @@ use super::super::{
     cursor::Writer,
 };
 use super::scan::{ends_plain, plain_len};
-use core::ops::Range;
+use core::{fmt, ops::Range};
 
 /// A string whose grammar has been checked, escaped as it was sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Str<'a> {
     raw: &'a str,
     /// Where `raw` starts in the whole text.
@@ -92,7 +92,8 @@ impl<'a> Str<'a> {
         Ok(core::str::from_utf8(out).unwrap_or_default())
     }
 
-    /// Writes the bytes of which this is the canonical padded base64 at the start of `out`, which needs room for them only.
+    /// Writes the bytes of which this is the canonical padded base64 at the start of `out`, which needs room
+    /// for them only.
     ///
     /// # Errors
     ///
@@ -101,7 +102,8 @@ impl<'a> Str<'a> {
         if self.escaped { self.decode_escaped(base64::decode, out) } else { base64::decode(self.raw(), out) }
     }
 
-    /// Writes the bytes of which this is the canonical base64url at the start of `out`, which needs room for them only.
+    /// Writes the bytes of which this is the canonical base64url at the start of `out`, which needs room for
+    /// them only.
     ///
     /// # Errors
     ///
@@ -157,7 +159,7 @@ const PIECE_DECODED: usize = PIECE / 4 * 3;
 type Decode = for<'o> fn(&[u8], &'o mut [u8]) -> Result<&'o [u8], Base64Error>;
 
 /// The bytes of a string, unescaped.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Bytes<'a> {
     raw: &'a [u8],
     /// What is left of a character that was escaped, first byte lowest. Only its first byte can be 0.
@@ -213,17 +215,28 @@ impl Iterator for Bytes<'_> {
 
 impl core::iter::FusedIterator for Bytes<'_> {}
 
-/// Replaces a checked string, as it stands between its quotes, by its unescaped bytes, and returns their number.
+/// What was sent may be secret: only its place is printed.
+impl fmt::Debug for Str<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Str").field(&self.range()).finish()
+    }
+}
+
+impl fmt::Debug for Bytes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bytes({} as sent)", self.raw.len())
+    }
+}
+
+/// Replaces a checked string, as it stands between its quotes, by its unescaped bytes, and returns their
+/// number.
 pub fn unescape_in_place(raw: &mut [u8]) -> usize {
     // What is written is never longer than what has been read.
-    let (mut from, mut to) = (0_usize, 0_usize);
-    while let Some(rest) = raw.get(from..) {
-        let plain = plain_run(rest, rest.len());
-        raw.copy_within(from..from.wrapping_add(plain), to);
-        from = from.wrapping_add(plain);
-        to = to.wrapping_add(plain);
-        let Some((mut unit, rest)) = raw.get(from..).and_then(next_unit) else { break };
+    let mut from = plain_run(raw, raw.len());
+    let mut to = from;
+    while let Some((unit, rest)) = raw.get(from..).and_then(next_unit) {
         from = raw.len().wrapping_sub(rest.len());
+        let mut unit = unit;
         loop {
             if let Some(place) = raw.get_mut(to) {
                 *place = unit.to_le_bytes()[0];
@@ -292,8 +305,8 @@ pub const fn escaped_len(text: &str) -> usize {
     len
 }
 
-/// Writes `text` as it stands between the quotes of a JSON string, [`escaped_len`] bytes, at the start of `out`: `"`, `\`
-/// and control characters escaped, nothing else.
+/// Writes `text` as it stands between the quotes of a JSON string, [`escaped_len`] bytes, at the start of
+/// `out`: `"`, `\` and control characters escaped, nothing else.
 ///
 /// # Errors
 ///

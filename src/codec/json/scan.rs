@@ -1,10 +1,7 @@
 //! The scanner: one pass over the text, one bit of stack for each level.
 
 use super::{Bytes, JsonError, MAX_BODY_DEPTH, MAX_DEPTH, MAX_MEMBERS, Str, Value};
-use core::cmp::Ordering;
-
-/// Strings are passed over in chunks of this many bytes where nothing in them matters.
-const CHUNK: usize = 16;
+use core::{cmp::Ordering, fmt};
 
 /// Checks the whole text and finds the members of its object.
 pub(super) fn root<'a>(
@@ -77,8 +74,8 @@ fn members_not_in<'a>(
     Ok(())
 }
 
-/// The names that an object has had so far, by where they start in the text, in their order: a repeated one is found by
-/// a few comparisons.
+/// The names that an object has had so far, by where they start in the text, in their order: a repeated one
+/// is found by a few comparisons.
 struct Names<'s> {
     starts: &'s mut [usize; MAX_MEMBERS],
     count: usize,
@@ -103,12 +100,18 @@ impl Names<'_> {
 /// The order of two strings, unescaped, each of which starts its slice and ends at its closing quote.
 fn compare(a: &[u8], b: &[u8]) -> Ordering {
     let same = a.iter().zip(b).take_while(|&(a, b)| a == b && !ends_plain(*a)).count();
-    let [a, b] = [a, b].map(|string| Bytes::new(string.get(same..).unwrap_or_default()));
-    a.cmp(b)
+    let [a, b] = [a, b].map(|string| string.get(same..).unwrap_or_default());
+    match [a.first(), b.first()] {
+        [Some(b'\\'), _] | [_, Some(b'\\')] => Bytes::new(a).cmp(Bytes::new(b)),
+        differ => {
+            let [a, b] = differ.map(|byte| byte.filter(|&&byte| byte != b'"'));
+            a.cmp(&b)
+        }
+    }
 }
 
 /// A place in a text.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Scanner<'a> {
     text: &'a str,
     /// Where `text` starts in the whole text.
@@ -126,7 +129,8 @@ impl<'a> Scanner<'a> {
         if self.accept(bracket) { Ok(()) } else { Err(JsonError::WrongType) }
     }
 
-    /// Comes to the next member of an object: its name, then the scanner is at its value. `None` behind the `}`.
+    /// Comes to the next member of an object: its name, then the scanner is at its value. `None` behind the
+    /// `}`.
     pub(super) fn next_name(&mut self, first: bool) -> Result<Option<Str<'a>>, JsonError> {
         self.white_space();
         if self.accept(b'}') {
@@ -156,7 +160,8 @@ impl<'a> Scanner<'a> {
         Ok(true)
     }
 
-    /// Passes over one value that is within `depth` levels and may go to the level `limit`, which is at most 64.
+    /// Passes over one value that is within `depth` levels and may go to the level `limit`, which is at most
+    /// 64.
     pub(super) fn value(&mut self, depth: u8, limit: u8) -> Result<Value<'a>, JsonError> {
         let start = self.at;
         let mut escaped = false;
@@ -185,7 +190,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Enters an object or array whose bracket has been passed, and comes to the first value in it, if there is one.
+    /// Enters an object or array whose bracket has been passed, and comes to the first value in it, if there
+    /// is one.
     fn enter(&mut self, bracket: u8, levels: &mut Levels) -> Result<bool, JsonError> {
         levels.enter(bracket == b'{')?;
         self.white_space();
@@ -378,6 +384,12 @@ impl<'a> Scanner<'a> {
     }
 }
 
+impl fmt::Debug for Scanner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Scanner({})", self.base.wrapping_add(self.at))
+    }
+}
+
 /// The objects and arrays that have been entered and not left.
 struct Levels {
     /// One bit for each, the innermost lowest: whether it is an object.
@@ -412,14 +424,46 @@ impl Levels {
 
 /// How many bytes of a string come before one that ends it, starts an escape or must not be in it.
 pub(super) fn plain_len(string: &[u8]) -> usize {
-    // Chunks without a branch for each byte, which the compiler can look at all at once, then the bytes of the chunk in
-    // which something is.
-    let (chunks, _) = string.as_chunks::<CHUNK>();
-    let plain =
-        chunks.iter().take_while(|chunk| !chunk.iter().fold(false, |found, &byte| found | ends_plain(byte)));
-    let len = plain.count().wrapping_mul(CHUNK);
-    let rest = string.get(len..).unwrap_or_default();
-    len.wrapping_add(rest.iter().position(|&byte| ends_plain(byte)).unwrap_or(rest.len()))
+    let len = plain_chunks_len(string);
+    let (words, tail) = string.get(len..).unwrap_or_default().as_chunks();
+    for (at, word) in words.iter().enumerate() {
+        let ends = word_ends_plain(usize::from_le_bytes(*word));
+        if ends != 0 {
+            return len.wrapping_add(at.wrapping_mul(WORD)).wrapping_add(ends.trailing_zeros() as usize / 8);
+        }
+    }
+    let tail_len = tail.iter().position(|&byte| ends_plain(byte)).unwrap_or(tail.len());
+    len.wrapping_add(words.len().wrapping_mul(WORD)).wrapping_add(tail_len)
+}
+
+/// Passes over whole chunks, without a branch for each byte, so that the compiler puts a chunk into a vector.
+#[cfg(target_pointer_width = "64")]
+fn plain_chunks_len(string: &[u8]) -> usize {
+    let (chunks, _) = string.as_chunks::<16>();
+    let is_plain = |chunk: &&[u8; 16]| !chunk.iter().fold(false, |found, &byte| found | ends_plain(byte));
+    chunks.iter().take_while(is_plain).count().wrapping_mul(16)
+}
+
+/// Small processors have no vectors.
+#[cfg(not(target_pointer_width = "64"))]
+fn plain_chunks_len(_: &[u8]) -> usize {
+    0
+}
+
+const WORD: usize = size_of::<usize>();
+
+/// Of the bytes of a word, little-endian, for which [`ends_plain`] holds, the lowest has its highest bit set,
+/// and no byte below it has.
+const fn word_ends_plain(word: usize) -> usize {
+    const ONES: usize = usize::MAX / 0xff;
+    const QUOTES: usize = ONES * b'"' as usize;
+    const BACKSLASHES: usize = ONES * b'\\' as usize;
+    let (quote, backslash) = (word ^ QUOTES, word ^ BACKSLASHES);
+    // What is less than the subtrahend borrows, which may disturb the bytes above only.
+    let ends = (word.wrapping_sub(ONES * 0x20) & !word)
+        | (quote.wrapping_sub(ONES) & !quote)
+        | (backslash.wrapping_sub(ONES) & !backslash);
+    ends & (ONES * 0x80)
 }
 
 pub(super) const fn ends_plain(byte: u8) -> bool {

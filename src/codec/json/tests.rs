@@ -21,6 +21,17 @@ fn with_string<R>(raw: &str, read: impl FnOnce(Str<'_>) -> R) -> R {
     read(s.unwrap().string().unwrap())
 }
 
+/// Numbers below the one given, the same in every run.
+fn random() -> impl FnMut(usize) -> usize {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    move |below| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as usize % below
+    }
+}
+
 #[test]
 fn accepts_what_the_grammar_allows() {
     for value in [
@@ -266,7 +277,9 @@ fn refuses_what_is_not_utf8() {
     assert_eq!(object(&utf16, &["v"]), Err(JsonError::Malformed));
 }
 
-const SAMPLE: &str = r#" { "a" : "x\/y\u00e9" , "n":12, "o":{"p":[1,-2.5e+3,{"q":null}],"t":true,"e":{},"l":[]}, "unknown":[{}, "\ud83d\ude00", "a plain one of more than sixteen bytes"] }"#;
+const SAMPLE: &str = r#" { "a" : "x\/y\u00e9" , "n":12,
+    "o":{"p":[1,-2.5e+3,{"q":null}],"t":true,"e":{},"l":[]},
+    "unknown":[{}, "\ud83d\ude00", "a plain one of more than sixteen bytes"] }"#;
 
 #[test]
 fn refuses_every_cut() {
@@ -458,6 +471,45 @@ fn every_repeated_name_is_found() {
     }
 }
 
+/// Short names of few characters, each escaped or not: a repeated one is found, and nothing else is taken for
+/// one.
+#[test]
+fn the_order_of_names_does_not_depend_on_escapes() {
+    let characters = ['\0', ' ', '!', '"', '#', '\\', 'a', '\u{7f}', '\u{80}', 'é', '\u{ffff}', '😀'];
+    let mut random = random();
+    let mut repeated = 0;
+    for _ in 0..3_000 {
+        let names: Vec<Vec<char>> = (0..2 + random(12))
+            .map(|_| (0..random(4)).map(|_| characters[random(characters.len())]).collect())
+            .collect();
+        let members: Vec<String> = names
+            .iter()
+            .map(|name| {
+                let raw: String = name
+                    .iter()
+                    .map(|&c| {
+                        if random(3) == 0 || c < ' ' || c == '"' || c == '\\' {
+                            let mut units = [0; 2];
+                            c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+                        } else {
+                            String::from(c)
+                        }
+                    })
+                    .collect();
+                format!("\"{raw}\":0")
+            })
+            .collect();
+        let text = format!("{{{}}}", members.join(","));
+        let mut different = names.clone();
+        different.sort();
+        different.dedup();
+        let expected = if different.len() < names.len() { Some(JsonError::RepeatedName) } else { None };
+        assert_eq!(object(text.as_bytes(), &[]).err(), expected, "{text}");
+        repeated += usize::from(expected.is_some());
+    }
+    assert!((300..2_700).contains(&repeated), "{repeated}");
+}
+
 #[test]
 fn members_are_counted() {
     let object_of = |count: usize| {
@@ -646,15 +698,9 @@ fn writes_strings_that_are_read_back() {
 #[test]
 fn changed_texts_are_judged_as_serde_json_does() {
     let alphabet = br#"{}[],:"\/ 0123456789+-.eEtrufalsnd abc"#;
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut random = |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 32) as usize % below
-    };
+    let mut random = random();
     let mut accepted = 0;
-    for _ in 0..60_000 {
+    for _ in 0..20_000 {
         let mut text = SAMPLE.as_bytes().to_vec();
         for _ in 0..=random(3) {
             let at = random(text.len());
@@ -676,5 +722,16 @@ fn changed_texts_are_judged_as_serde_json_does() {
         }
         accepted += usize::from(ours.is_ok());
     }
-    assert!((1_000..59_000).contains(&accepted), "{accepted}");
+    assert!((1_000..19_000).contains(&accepted), "{accepted}");
+}
+
+#[test]
+fn what_was_sent_is_not_printed() {
+    let [v] = object(br#"{"v":{"s":"hush"}}"#, &["v"]).unwrap();
+    let entries = v.unwrap().entries().unwrap();
+    let (_, s) = entries.clone().next().unwrap();
+    let string = s.string().unwrap();
+    let elements = object(br#"{"v":["hush"]}"#, &["v"]).unwrap()[0].unwrap().elements().unwrap();
+    let printed = format!("{v:?} {entries:?} {s:?} {string:?} {:?} {elements:?}", string.bytes());
+    assert!(!printed.contains("hush") && printed.contains("Str(11..15)"), "{printed}");
 }

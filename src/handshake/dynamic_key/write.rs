@@ -1,0 +1,220 @@
+//! The messages as they are written: hello, answer and error.
+
+use super::super::HANDSHAKE_NONCE_LEN;
+use crate::codec::cursor::Writer;
+use crate::codec::json::put_string;
+use crate::codec::{BufferTooSmall, base64};
+use crate::crypto::provider::HASH_LEN;
+use crate::crypto::{KeyId, Signature};
+use crate::error::{Code, Error, Misuse};
+use crate::scheme::Scheme;
+
+fn put_base64(out: &mut Writer<'_>, bytes: &[u8]) {
+    if let Some(room) = out.reserve(base64::encoded_len(bytes.len())) {
+        // The room is exact.
+        let _ = base64::encode(bytes, room);
+    }
+}
+
+/// The hello (§2.1).
+pub(crate) struct HelloMessage<'a> {
+    /// SPKI DER.
+    pub(crate) public_key: &'a [u8],
+    pub(crate) device_id: &'a str,
+    pub(crate) platform: &'a str,
+    pub(crate) client_type: &'static str,
+    pub(crate) client_id: &'a str,
+    /// `keyAgreement`: the schemes and the nonce; `None` in plain mode.
+    pub(crate) offer: Option<(&'a [Scheme], &'a [u8])>,
+}
+
+impl HelloMessage<'_> {
+    /// Writes the message to the front of `out` and returns its length.
+    pub(crate) fn write(&self, out: &mut [u8]) -> Result<usize, BufferTooSmall> {
+        let mut out = Writer::new(out);
+        out.put(br#"{"clientPublicKey":""#);
+        put_base64(&mut out, self.public_key);
+        for (name, value) in [
+            (r#"","device":{"id":"#, self.device_id),
+            (r#","platform":"#, self.platform),
+            (r#"},"client":{"type":"#, self.client_type),
+            (r#","clientId":"#, self.client_id),
+        ] {
+            out.put(name.as_bytes());
+            put_string(&mut out, value);
+        }
+        if let Some((schemes, nonce)) = self.offer {
+            out.put(br#"},"keyAgreement":{"supportedSchemes":"#);
+            let mut before: &[u8] = b"[";
+            for scheme in schemes {
+                out.put(before);
+                put_string(&mut out, scheme.name());
+                before = b",";
+            }
+            out.put(br#"],"nonce":""#);
+            put_base64(&mut out, nonce);
+            out.put(b"\"");
+        }
+        out.put(b"}}");
+        out.finish()
+    }
+}
+
+/// The length in bytes of a hello: exactly what writing it needs. `spki` is the length of the public key in DER, `strings`
+/// those of id, platform, type and clientId together once escaped, `schemes` the offer outside plain mode.
+#[must_use]
+pub(crate) const fn hello_len(spki: usize, strings: usize, schemes: Option<&[Scheme]>) -> usize {
+    const FRAME: usize =
+        br#"{"clientPublicKey":"","device":{"id":"","platform":""},"client":{"type":"","clientId":""}}"#
+            .len();
+    const OFFER: usize = br#","keyAgreement":{"supportedSchemes":[],"nonce":""}"#.len();
+    let offer = match schemes {
+        None => 0,
+        Some(schemes) => {
+            let (mut names, mut rest) = (schemes.len().saturating_sub(1), schemes);
+            while let [scheme, after @ ..] = rest {
+                names = names.saturating_add(scheme.name().len()).saturating_add(2);
+                rest = after;
+            }
+            OFFER.saturating_add(names).saturating_add(base64::encoded_len(HANDSHAKE_NONCE_LEN))
+        }
+    };
+    FRAME.saturating_add(base64::encoded_len(spki)).saturating_add(strings).saturating_add(offer)
+}
+
+/// The answer (§2.1).
+pub(crate) struct AnswerMessage<'a> {
+    /// SPKI DER.
+    pub(crate) public_key: &'a [u8],
+    pub(crate) session_id: &'a str,
+    pub(crate) token: &'a str,
+    pub(crate) expire_token: u64,
+    pub(crate) expires_at: &'a str,
+    /// `None` in plain mode.
+    pub(crate) choice: Option<ChoiceMessage<'a>>,
+}
+
+/// The member `keyAgreement` of an answer. No feature is ever selected in this version.
+pub(crate) struct ChoiceMessage<'a> {
+    pub(crate) scheme: Scheme,
+    pub(crate) nonce: [u8; HANDSHAKE_NONCE_LEN],
+    pub(crate) expires_in: u64,
+    pub(crate) proof: [u8; HASH_LEN],
+    /// Who will sign: the signature is left blank, and stands last, so that it can be written in after the rest.
+    pub(crate) kid: Option<&'a KeyId>,
+}
+
+/// What stands in the place of a signature that is not yet known: its characters in base64url.
+const SIGNATURE_BLANK: [u8; base64::url_encoded_len(64)] = [b'A'; base64::url_encoded_len(64)];
+/// What stands after it.
+const AFTER_SIGNATURE: &[u8] = br#""}}}"#;
+
+impl AnswerMessage<'_> {
+    /// The length in bytes.
+    pub(crate) fn length(&self) -> usize {
+        self.write(&mut []).unwrap_or_else(|error| error.needed)
+    }
+
+    /// Writes the message to the front of `out` and returns its length.
+    pub(crate) fn write(&self, out: &mut [u8]) -> Result<usize, BufferTooSmall> {
+        let mut out = Writer::new(out);
+        out.put(br#"{"serverPublicKey":""#);
+        put_base64(&mut out, self.public_key);
+        out.put(br#"","sessionId":"#);
+        put_string(&mut out, self.session_id);
+        out.put(br#","token":"#);
+        put_string(&mut out, self.token);
+        out.put(br#","expireToken":"#);
+        out.put_decimal(self.expire_token);
+        out.put(br#","expiresAt":"#);
+        put_string(&mut out, self.expires_at);
+        if let Some(choice) = &self.choice {
+            out.put(br#","keyAgreement":{"scheme":"#);
+            put_string(&mut out, choice.scheme.name());
+            out.put(br#","nonce":""#);
+            put_base64(&mut out, &choice.nonce);
+            out.put(br#"","features":[],"expiresIn":"#);
+            out.put_decimal(choice.expires_in);
+            out.put(br#","proof":""#);
+            put_base64(&mut out, &choice.proof);
+            out.put(b"\"");
+            if let Some(kid) = choice.kid {
+                out.put(br#","identity":{"kid":"#);
+                put_string(&mut out, kid.as_str());
+                out.put(br#","signature":""#);
+                out.put(&SIGNATURE_BLANK);
+                out.put(br#""}"#);
+            }
+            out.put(b"}");
+        }
+        out.put(b"}");
+        out.finish()
+    }
+}
+
+/// Writes `signature` into the answer that fills `answer` and was written with a blank for it.
+pub(crate) fn fill_signature(answer: &mut [u8], signature: &Signature) -> Result<(), Error> {
+    let blank = answer
+        .len()
+        .checked_sub(AFTER_SIGNATURE.len())
+        .and_then(|end| Some(end.checked_sub(SIGNATURE_BLANK.len())?..end))
+        .and_then(|place| answer.get_mut(place))
+        .filter(|place| **place == SIGNATURE_BLANK)
+        .ok_or(Misuse::WrongTurn)?;
+    base64::url_encode(signature, blank)?;
+    Ok(())
+}
+
+/// The length in bytes of an error: exactly what [`write_error`] needs.
+#[must_use]
+pub const fn error_len(code: Code, scheme: Option<Scheme>) -> usize {
+    const FRAME: usize = br#"{"status":400,"code":"","message":""}"#.len();
+    let scheme = match scheme {
+        Some(scheme) => br#","scheme":"""#.len().saturating_add(scheme.name().len()),
+        None => 0,
+    };
+    FRAME.saturating_add(code.name().len()).saturating_add(code.message().len()).saturating_add(scheme)
+}
+
+/// Writes the error JSON of §2.6 to the front of `out` and returns its length; `scheme` stands beside a 409 only.
+///
+/// # Errors
+/// [`Error::BufferTooSmall`] with [`error_len`].
+pub fn write_error(code: Code, scheme: Option<Scheme>, out: &mut [u8]) -> Result<usize, Error> {
+    let mut out = Writer::new(out);
+    out.put(br#"{"status":"#);
+    out.put_decimal(code.status().into());
+    out.put(br#","code":"#);
+    put_string(&mut out, code.name());
+    out.put(br#","message":"#);
+    put_string(&mut out, code.message());
+    if let Some(scheme) = scheme {
+        out.put(br#","scheme":"#);
+        put_string(&mut out, scheme.name());
+    }
+    out.put(b"}");
+    Ok(out.finish()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::read::ErrorFields;
+    use super::*;
+
+    #[test]
+    fn errors_need_exactly_what_they_say() {
+        for code in Code::ALL {
+            for scheme in [None, Some(Scheme::EcAes1)] {
+                let needed = error_len(code, scheme);
+                let mut out = [0; 256];
+                assert_eq!(write_error(code, scheme, &mut out[..needed]), Ok(needed));
+                let fields = ErrorFields::parse(&out[..needed]).unwrap();
+                assert_eq!((fields.code, fields.scheme), (Some(code), scheme));
+                assert_eq!(
+                    write_error(code, scheme, &mut out[..needed - 1]),
+                    Err(Error::BufferTooSmall { needed })
+                );
+            }
+        }
+    }
+}
