@@ -60,7 +60,8 @@ fn malformed(status: u16) -> Error {
 
 /// Of a key that is too long to be decoded it is not settled whether its text is malformed or the key is invalid.
 fn settled(outcome: Result<Facts, Error>) -> Result<Facts, Error> {
-    outcome.map_err(|error| if error == Peer::InvalidPublicKey.into() { Peer::Malformed.into() } else { error })
+    outcome
+        .map_err(|error| if error == Peer::InvalidPublicKey.into() { Peer::Malformed.into() } else { error })
 }
 
 /// What a session is: its id, token and scheme.

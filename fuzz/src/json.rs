@@ -163,7 +163,9 @@ fn put_string(out: &mut String, text: &str, foreign: bool) {
     out.push('"');
     for unit in text.encode_utf16() {
         out.push_str("\\u");
-        out.extend([12, 8, 4, 0].map(|shift| char::from(b"0123456789aBcDeF"[usize::from(unit >> shift & 15)])));
+        out.extend(
+            [12, 8, 4, 0].map(|shift| char::from(b"0123456789aBcDeF"[usize::from(unit >> shift & 15)])),
+        );
     }
     out.push('"');
 }

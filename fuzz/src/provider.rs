@@ -199,7 +199,11 @@ impl dynamic_key::crypto::Provider for Provider {
     ) -> Result<[u8; TAG_LEN], CryptoError> {
         let place = (key.bytes, *nonce);
         // A call that fails may have sealed all the same.
-        assert_eq!(self.sealed.borrow_mut().insert(place, None), None, "a nonce is sealed twice under one key");
+        assert_eq!(
+            self.sealed.borrow_mut().insert(place, None),
+            None,
+            "a nonce is sealed twice under one key"
+        );
         self.may_fail(CryptoError::Failed)?;
         let tag = key.raw()?.seal(nonce, aad, text)?;
         self.sealed.borrow_mut().insert(place, Some((tag, aad.into())));
@@ -217,7 +221,10 @@ impl dynamic_key::crypto::Provider for Provider {
         self.may_fail(CryptoError::Failed)?;
         key.raw()?.open(nonce, aad, text, tag)?;
         let sealed = self.sealed.borrow().get(&(key.bytes, *nonce)).cloned().flatten();
-        assert!(self.strangers || sealed == Some((*tag, aad.into())), "something is opened that was not sealed");
+        assert!(
+            self.strangers || sealed == Some((*tag, aad.into())),
+            "something is opened that was not sealed"
+        );
         Ok(())
     }
 }
