@@ -4,6 +4,6 @@ mod read;
 mod write;
 
 pub use read::Nonce;
-pub(crate) use read::{AnswerFields, ChoiceFields, ErrorFields, Hello, OfferFields};
+pub(crate) use read::{AnswerFields, ChoiceFields, ErrorFields, Hello, MAX_NONCE, OfferFields, nonce};
 pub(crate) use write::{AnswerMessage, ChoiceMessage, HelloMessage, fill_signature, hello_len};
 pub use write::{error_len, write_error};

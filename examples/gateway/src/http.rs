@@ -1,0 +1,101 @@
+//! Serving HTTP/1.1 over a listener: head timeout, connection limit, graceful end.
+
+use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tracing::{debug, info, warn};
+
+/// Where a request comes from; every request has one among its extensions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
+/// How connections are served.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Http {
+    /// How long a head may take and a connection may be idle.
+    pub(crate) head: Duration,
+    /// The most connections; more wait to be accepted.
+    pub(crate) connections: usize,
+    /// How long requests in flight may take after the end was asked for.
+    pub(crate) drain: Duration,
+}
+
+impl Http {
+    /// Serves `router` until `shutdown` is over and the requests in flight are answered, or their time is up.
+    pub(crate) async fn serve(
+        self,
+        listener: TcpListener,
+        router: Router,
+        shutdown: impl Future<Output = ()>,
+    ) {
+        let graceful = GracefulShutdown::new();
+        let places = Arc::new(Semaphore::new(self.connections.min(Semaphore::MAX_PERMITS)));
+        let mut connections = JoinSet::new();
+        let mut shutdown = std::pin::pin!(shutdown);
+        loop {
+            let accept = async {
+                let place = Arc::clone(&places).acquire_owned().await;
+                (listener.accept().await, place)
+            };
+            let accepted = tokio::select! {
+                () = &mut shutdown => break,
+                Some(_) = connections.join_next() => continue,
+                accepted = accept => accepted,
+            };
+            let ((stream, peer), place) = match accepted {
+                (Ok(connected), Ok(place)) => (connected, place),
+                (Err(error), _) => {
+                    // Most often there are no file descriptors left: wait for some.
+                    warn!(error = ?error.kind(), "cannot accept");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+                (_, Err(_)) => break,
+            };
+            let connection = self.connection(stream, peer, router.clone(), graceful.watcher());
+            connections.spawn(async move {
+                if let Err(error) = connection.await {
+                    debug!(peer = %peer.ip(), timeout = error.is_timeout(), "connection broken");
+                }
+                drop(place);
+            });
+        }
+        drop(listener);
+        info!(connections = connections.len(), "draining");
+        if tokio::time::timeout(self.drain, graceful.shutdown()).await.is_err() {
+            warn!("requests in flight were cut off");
+        }
+    }
+
+    fn connection(
+        self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        router: Router,
+        watcher: Watcher,
+    ) -> impl Future<Output = hyper::Result<()>> + Send {
+        let _ = stream.set_nodelay(true);
+        let service = TowerToHyperService::new(router);
+        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer.ip()));
+            service.call(request.map(Body::new))
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.head)
+            .serve_connection(TokioIo::new(stream), service);
+        watcher.watch(connection)
+    }
+}

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# The crate against foreign peers, in both directions: our gateway against the Node and Python clients, and our client against
+# the Node gateway. Builds what it needs. Ends with `N passed, N failed`, and exit code 0 only if nothing failed.
+#   tests/interop/run.sh [cargo profile, release if none]
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+profile=${1:-release}
+folder=${CARGO_TARGET_DIR:-target}/$profile
+[[ $profile == dev ]] && folder=${CARGO_TARGET_DIR:-target}/debug
+here=tests/interop
+work=$(mktemp -d)
+gateways=()
+trap 'kill "${gateways[@]}" 2>"$work/kill" || true; wait; rm -rf "$work"' EXIT
+
+cargo build --quiet --profile "$profile" -p dynamic-key-gateway --bin dynamic-key-gateway
+cargo build --quiet --profile "$profile" -p dynamic-key --example client
+
+# Starts a demonstration gateway with these options; sets `url` and `kid` once it is ready.
+start() {
+  "$folder/dynamic-key-gateway" --demo --listen 127.0.0.1:0 --log error "$@" >"$work/ready" &
+  gateways+=($!)
+  local waited=0
+  until grep -q '^listening on ' "$work/ready"; do
+    kill -0 "$!" && ((++waited < 100)) || { echo "the gateway did not start" >&2; exit 1; }
+    sleep 0.1
+  done
+  read -r _ _ url _ kid <"$work/ready"
+}
+
+passed=0 failed=0
+# Runs one part and adds up what its last line says; a part that does not end in a count is one failure.
+part() {
+  echo "── $1"
+  shift
+  "$@" 2>&1 | tee "$work/part" | { grep -v '^ok ' || true; }
+  local status=${PIPESTATUS[0]} last
+  last=$(tail -n 1 "$work/part")
+  if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
+    passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
+    if ((status != 0 && BASH_REMATCH[2] == 0)); then failed=$((failed + 1)); fi
+  else
+    failed=$((failed + 1))
+  fi
+}
+
+start --session-seconds 3
+expiring=$url
+start
+part "Node clients against our gateway" node $here/run-clients.mjs --gateway "$url" --pin "$kid" --expiring "$expiring"
+part "Python client against our gateway" python3 $here/python_client.py --gateway "$url" --pin "$kid"
+part "our client against the Node gateway" node $here/run-gateway.mjs --client "$folder/examples/client"
+echo "$passed passed, $failed failed"
+((failed == 0))
