@@ -192,6 +192,14 @@ impl<'c, P: Provider, V: Verifier, T: Transport, const TOKEN: usize> Client<'c, 
 
     /// Shakes hands; a session that stands is replaced only by a new one that stands.
     fn handshake(&mut self, now: Now, buffer: &mut [u8]) -> Result<(), ClientError<T::Error>> {
+        let outcome = self.shake(now, buffer);
+        if outcome.is_err() {
+            self.state.not_established();
+        }
+        outcome
+    }
+
+    fn shake(&mut self, now: Now, buffer: &mut [u8]) -> Result<(), ClientError<T::Error>> {
         let mut handshake = self.state.handshake()?;
         let mut repeated = false;
         while handshake.compute(&mut self.provider, &mut self.verifier)? == ClientNeed::Hello {

@@ -59,6 +59,11 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
         self.doubtful = false;
     }
 
+    /// No new session came of a renewal: the one that stands, if one does, is used until it is refused again.
+    pub(super) const fn not_established(&mut self) {
+        self.doubtful = false;
+    }
+
     pub(super) fn logout(&mut self) {
         self.session = None;
         self.doubtful = false;
@@ -139,13 +144,19 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
         let plain = self.config.mode == Mode::Plain;
         let again = request.is_idempotent() && attempt == Try::First;
         match failure {
+            // The keys are used up, though a counter is left.
+            Failure::Before(Error::SessionExhausted) if attempt == Try::First => {
+                self.doubtful = true;
+                Ok(Try::Second)
+            }
             Failure::Before(error) => Err(error.into()),
             Failure::Transport(error) if !error.request_left() => Err(ClientError::Transport(error)),
             Failure::Transport(_) if again => Ok(Try::Second),
             Failure::Transport(error) if request.is_idempotent() => Err(ClientError::Transport(error)),
             Failure::Transport(_) => Err(ClientError::OutcomeUnknown { hint: None }),
             Failure::Answer(Error::Refused(code), retry_after) => {
-                let renews = is_about_the_session(code) && self.back_off.permits(now);
+                let first = attempt == Try::First;
+                let renews = first && is_about_the_session(code) && self.back_off.permits(now);
                 self.doubtful |= renews;
                 if renews && again {
                     Ok(Try::Second)

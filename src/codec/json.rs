@@ -115,6 +115,12 @@ impl<'a> Value<'a> {
         self.raw.as_bytes()
     }
 
+    /// As [`Value::raw`], as text.
+    #[must_use]
+    pub const fn as_str(self) -> &'a str {
+        self.raw
+    }
+
     /// Where [`Value::raw`] stands in the text that was given to [`object`].
     #[must_use]
     pub const fn range(self) -> Range<usize> {

@@ -21,8 +21,8 @@ const P256_TEMPLATE: [u8; 26] = [
 /// First byte of an uncompressed point.
 const UNCOMPRESSED: u8 = 0x04;
 
-/// Room for the public value of the largest group that is compiled in.
-const CAPACITY: usize = if cfg!(feature = "ffdhe") { 384 } else { P256_POINT_LEN };
+/// Room for the public value of the largest group that is read.
+const CAPACITY: usize = P256_POINT_LEN;
 
 /// A group in which a key is agreed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -6,7 +6,9 @@
 //!    └───────────────────┘ once
 //! ```
 
-use super::dynamic_key::{AnswerFields, ChoiceFields, ErrorFields, HelloMessage, hello_len};
+use super::dynamic_key::{
+    AnswerFields, ChoiceFields, ErrorFields, HelloMessage, MAX_NONCE, hello_len, nonce,
+};
 use super::{HANDSHAKE_NONCE_LEN, is_claim};
 use crate::agreement::proof::{self, Role, Statement};
 use crate::agreement::schedule::{Label, PlainKdf, Schedule};
@@ -23,7 +25,7 @@ use crate::log::debug;
 use crate::nonce::{NonceSequence, limit};
 use crate::replay::Outstanding;
 use crate::scheme::{NameList, Scheme};
-use crate::session::client::{ResponseBinding, Token};
+use crate::session::client::{Keys, ResponseBinding};
 use crate::session::server::plain_request_prefix;
 use crate::session::{ClientType, Expiry, Facts, Mode, Now, Opener, Sealer, Session, is_token, session_id};
 use core::fmt;
@@ -157,7 +159,10 @@ impl Verification {
 /// number of requests that may await their responses at once.
 pub struct ClientHandshake<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize = 1> {
     config: ClientConfig<'c>,
-    state: State<P, TOKEN, OUTSTANDING>,
+    state: State<P, OUTSTANDING>,
+    /// What the answer says of the session; nothing before it came and after a failure. It is large and does not move with
+    /// the state.
+    facts: Facts<TOKEN>,
     /// The scheme that a 409 named: the one that the next answer must select.
     named: Option<Scheme>,
 }
@@ -171,20 +176,15 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> fmt::Debug
 }
 
 #[allow(clippy::large_enum_variant, reason = "one state at a time, in place: there is no heap")]
-enum State<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> {
+enum State<P: Provider, const OUTSTANDING: usize> {
     Generate(Group),
-    Hello(Keys<P>),
+    Hello(P::EphemeralKey, PublicKey),
     Reply(AwaitReply<P>),
-    Agree(P::EphemeralKey, PublicKey, Chosen<TOKEN>),
-    Agreeing(Chosen<TOKEN>),
-    Verify(Verification, Session<P, TOKEN, OUTSTANDING>),
-    Finish(Session<P, TOKEN, OUTSTANDING>),
+    Agree(P::EphemeralKey, PublicKey, Option<Confirmation>),
+    Agreeing(Option<Confirmation>),
+    Verify(Verification, Keys<P, OUTSTANDING>),
+    Finish(Keys<P, OUTSTANDING>),
     Failed,
-}
-
-struct Keys<P: Provider> {
-    private: P::EphemeralKey,
-    public: PublicKey,
 }
 
 struct AwaitReply<P: Provider> {
@@ -195,13 +195,7 @@ struct AwaitReply<P: Provider> {
     sent: Now,
 }
 
-/// What the answer settled.
-struct Chosen<const TOKEN: usize> {
-    facts: Facts<TOKEN>,
-    /// `None` in plain mode.
-    confirmation: Option<Confirmation>,
-}
-
+/// What the answer has to be confirmed by; plain mode has no such thing.
 struct Confirmation {
     transcript: TranscriptHash,
     proof: [u8; HASH_LEN],
@@ -218,7 +212,12 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     /// twice, or mutual mode, for which this version has no client.
     pub fn new(config: &ClientConfig<'c>) -> Result<Self, Error> {
         let first = config.check()?;
-        Ok(Self { config: *config, state: State::Generate(first.group()), named: None })
+        Ok(Self {
+            config: *config,
+            state: State::Generate(first.group()),
+            facts: Facts::none(config.mode),
+            named: None,
+        })
     }
 
     /// What it needs next.
@@ -226,7 +225,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     pub const fn need(&self) -> ClientNeed {
         match &self.state {
             State::Generate(group) => ClientNeed::Generate(*group),
-            State::Hello(_) => ClientNeed::Hello,
+            State::Hello(..) => ClientNeed::Hello,
             State::Reply(_) => ClientNeed::Reply,
             State::Agree(..) | State::Agreeing(_) => ClientNeed::Agree,
             State::Verify(..) => ClientNeed::Verify,
@@ -246,6 +245,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     ///
     /// # Errors
     /// [`Misuse::WrongTurn`]; the provider's error, after which the handshake has failed.
+    #[inline(never)]
     pub fn generated(
         &mut self,
         outcome: Result<(P::EphemeralKey, PublicKey), CryptoError>,
@@ -255,7 +255,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         if public.group() != group {
             return Err(CryptoError::Failed.into());
         }
-        self.state = State::Hello(Keys { private, public });
+        self.state = State::Hello(private, public);
         Ok(())
     }
 
@@ -264,14 +264,15 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     /// # Errors
     /// [`Error::BufferTooSmall`] with [`ClientConfig::hello_len`] and [`Misuse::WrongTurn`]: nothing has changed.
     /// [`Error::Crypto`]: the handshake has failed.
+    #[inline(never)]
     pub fn hello(&mut self, provider: &mut P, now: Now, out: &mut [u8]) -> Result<usize, Error> {
-        if let State::Hello(keys) = &self.state {
-            let needed = self.config.hello_len(keys.public.group());
+        if let State::Hello(_, public) = &self.state {
+            let needed = self.config.hello_len(public.group());
             if out.len() < needed {
                 return Err(Error::BufferTooSmall { needed });
             }
         }
-        let Keys { private, public } = take!(self, State::Hello(keys) => keys);
+        let (private, public) = take!(self, State::Hello(private, public) => (private, public));
         let group = public.group();
         let (length, transcript) = self.write_hello(provider, &public, out)?;
         self.state = State::Reply(AwaitReply { private, group, transcript, sent: now });
@@ -279,6 +280,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         Ok(length)
     }
 
+    #[inline(never)]
     fn write_hello(
         &self,
         provider: &mut P,
@@ -325,38 +327,58 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     /// [`Misuse::WrongTurn`]: nothing has changed. After any other the handshake has failed: [`Peer::Malformed`],
     /// [`Peer::InvalidPublicKey`], [`Peer::Downgrade`], [`Error::Refused`] with the gateway's code (a hint from whoever
     /// sits on the wire), [`Peer::UnexpectedStatus`], [`Incompatible`].
+    #[inline(never)]
     pub fn reply(&mut self, status: u16, body: &[u8]) -> Result<(), Error> {
         let waiting = take!(self, State::Reply(waiting) => waiting);
-        if status == 200 {
-            let (peer, chosen) = self.choose(body, waiting.group, waiting.transcript, waiting.sent)?;
-            self.state = State::Agree(waiting.private, peer, chosen);
+        if status != 200 {
+            let scheme = self.named_scheme(status, body, waiting.group)?;
+            self.named = Some(scheme);
+            self.state = State::Generate(scheme.group());
             return Ok(());
         }
-        let fields = ErrorFields::parse(body).map_err(|_| Peer::UnexpectedStatus(status))?;
+        match self.choose(body, waiting.group, waiting.transcript, waiting.sent) {
+            Ok((peer, confirmation)) => {
+                self.state = State::Agree(waiting.private, peer, confirmation);
+                Ok(())
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Forgets what the answer said: the token is a secret, too.
+    fn fail<T>(&mut self, error: Error) -> Result<T, Error> {
+        self.facts = Facts::none(self.config.mode);
+        Err(error)
+    }
+
+    /// The scheme that an error names for another try.
+    #[inline(never)]
+    fn named_scheme(&self, status: u16, body: &[u8], group: Group) -> Result<Scheme, Error> {
+        let unexpected = Error::Peer(Peer::UnexpectedStatus(status));
+        let fields = ErrorFields::parse(body).map_err(|_| unexpected)?;
         match fields.code.filter(|code| code.status() == status) {
             Some(Code::RetryWithScheme) => {
                 let scheme = fields.scheme.ok_or(Peer::Malformed)?;
                 let offered = self.config.mode != Mode::Plain && self.config.schemes.contains(&scheme);
-                if !offered || self.named.is_some() || scheme.group() == waiting.group {
+                if !offered || self.named.is_some() || scheme.group() == group {
                     return Err(Peer::Downgrade.into());
                 }
-                self.named = Some(scheme);
-                self.state = State::Generate(scheme.group());
-                Ok(())
+                Ok(scheme)
             }
             Some(code) => Err(Error::Refused(code)),
-            None => Err(Peer::UnexpectedStatus(status).into()),
+            None => Err(unexpected),
         }
     }
 
-    /// Checks the answer against what was demanded, and completes the transcript.
+    /// Checks the answer against what was demanded, takes its facts, and completes the transcript.
+    #[inline(never)]
     fn choose(
-        &self,
+        &mut self,
         body: &[u8],
         group: Group,
         transcript: Option<Transcript>,
         sent: Now,
-    ) -> Result<(PublicKey, Chosen<TOKEN>), Error> {
+    ) -> Result<(PublicKey, Option<Confirmation>), Error> {
         let answer = AnswerFields::parse(body, transcript.is_some())?;
         let mut der = [0; Group::MAX_SPKI_LEN];
         let der = match answer.public_key.base64(&mut der) {
@@ -368,66 +390,79 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         if peer.group() != group {
             return Err(Peer::InvalidPublicKey.into());
         }
+        let mut room = [0; Timestamp::MAX_LEN];
+        let expires_at = answer.expires_at.copy_to(&mut room).map_err(|_| Peer::Malformed)?;
+        self.take_facts(&answer, expires_at, sent)?;
 
-        let mut facts = self.facts(&answer, sent)?;
         let (Some(transcript), Some(choice)) = (transcript, &answer.choice) else {
             return if self.config.mode == Mode::Plain {
-                Ok((peer, Chosen { facts, confirmation: None }))
+                Ok((peer, None))
             } else {
                 Err(Peer::Downgrade.into())
             };
         };
-        facts.scheme = self.accept(choice, group)?;
-        let features = choice.features()?;
-        if !features.is_empty() {
+        self.facts.scheme = self.accept(choice, group)?;
+        if choice.has_features()? {
             return Err(Peer::Downgrade.into()); // none was offered
         }
+        let mut room = [0; MAX_NONCE];
+        let nonce = nonce(choice.nonce, &mut room)?;
+        let proof = choice.proof()?;
+        let identity = match &choice.identity {
+            Some(identity) => Some((identity.kid()?, identity.signature()?)),
+            None => None,
+        };
         let transcript = transcript
             .finish(&ServerFields {
                 public_key: der,
-                nonce: &choice.nonce,
-                scheme: facts.scheme,
-                session_id: &facts.id,
-                expires_at: &answer.expires_at,
-                token: facts.token.as_str(),
+                nonce,
+                scheme: self.facts.scheme,
+                session_id: &self.facts.id,
+                expires_at,
+                token: self.facts.token.as_str(),
                 identifier: &[],
-                kid: choice.identity.as_ref().map(|(kid, _)| kid),
-                expires_in: choice.expires_in_digits,
-                expire_token: answer.expire_token_digits,
+                kid: identity.as_ref().map(|(kid, _)| kid),
+                expires_in: choice.expires_in.as_str(),
+                expire_token: answer.expire_token.as_str(),
                 offered_features: Some(&NameList::new()),
-                selected_features: Some(&features),
+                selected_features: Some(&NameList::new()),
             })
             .map_err(|_| Peer::Malformed)?;
         // Below pinned mode nobody could verify the signature: it is in the transcript, and that is all.
-        let identity = choice.identity.filter(|_| self.config.mode >= Mode::Pinned);
-        let confirmation = Some(Confirmation { transcript, proof: choice.proof, identity });
-        Ok((peer, Chosen { facts, confirmation }))
+        let identity = identity.filter(|_| self.config.mode >= Mode::Pinned);
+        Ok((peer, Some(Confirmation { transcript, proof, identity })))
     }
 
-    /// The session's facts as the answer has them.
-    fn facts(&self, answer: &AnswerFields<'_>, sent: Now) -> Result<Facts<TOKEN>, Error> {
-        let id = session_id(answer.session_id).ok_or(Peer::Malformed)?;
+    /// Takes the session's facts as the answer has them.
+    #[inline(never)]
+    fn take_facts(&mut self, answer: &AnswerFields<'_>, expires_at: &str, sent: Now) -> Result<(), Error> {
+        let facts = &mut self.facts;
+        facts.id = session_id(answer.session_id).ok_or(Peer::Malformed)?;
         let length = answer.token.len();
-        let token = Token::copy_json(answer.token).ok_or(Incompatible::TokenTooLong { length })?;
-        if !is_token(token.as_str()) {
+        facts.token.copy_json(answer.token).ok_or(Incompatible::TokenTooLong { length })?;
+        if !is_token(facts.token.as_str()) {
             return Err(Peer::Malformed.into());
         }
-        let mut ends = Timestamp::parse(answer.expires_at.as_bytes()).map_err(|_| Peer::Malformed)?;
-        if answer.expire_token != 0 {
-            ends = ends.min(Timestamp::from_unix_secs(answer.expire_token));
+        let mut ends = Timestamp::parse(expires_at.as_bytes()).map_err(|_| Peer::Malformed)?;
+        let expire_token = answer.expire_token.integer()?;
+        if expire_token != 0 {
+            ends = ends.min(Timestamp::from_unix_secs(expire_token));
         }
-        let expires_in = answer.choice.as_ref().map(|choice| choice.expires_in);
-        let mut expiry = Expiry::new(sent, ends, expires_in);
-        if expiry.is_over(sent) {
+        let expires_in = match &answer.choice {
+            Some(choice) => Some(choice.expires_in.integer()?),
+            None => None,
+        };
+        facts.expiry = Expiry::new(sent, ends, expires_in);
+        if facts.expiry.is_over(sent) {
             return Err(Incompatible::AlreadyExpired.into());
         }
-        Ok(Facts { id, token, mode: self.config.mode, scheme: Scheme::EcAes2, expiry })
+        Ok(())
     }
 
     /// The scheme that the answer selects, if it is one that we may accept.
     fn accept(&self, choice: &ChoiceFields<'_>, group: Group) -> Result<Scheme, Error> {
         choice
-            .scheme
+            .scheme()
             .filter(|scheme| self.config.schemes.contains(scheme) && scheme.group() == group)
             .filter(|scheme| self.named.is_none_or(|named| named == *scheme))
             .filter(|_| self.config.mode < Mode::Pinned || choice.identity.is_some())
@@ -438,10 +473,11 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     ///
     /// # Errors
     /// [`Misuse::WrongTurn`].
+    #[inline(never)]
     pub fn agreement(&mut self) -> Result<(P::EphemeralKey, PublicKey), Error> {
-        let (private, peer, chosen) =
-            take!(self, State::Agree(private, peer, chosen) => (private, peer, chosen));
-        self.state = State::Agreeing(chosen);
+        let (private, peer, confirmation) =
+            take!(self, State::Agree(private, peer, confirmation) => (private, peer, confirmation));
+        self.state = State::Agreeing(confirmation);
         Ok((private, peer))
     }
 
@@ -450,29 +486,46 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     /// # Errors
     /// [`Misuse::WrongTurn`]: nothing has changed. After any other the handshake has failed: [`Peer::InvalidPublicKey`],
     /// [`Peer::Authentication`], [`Error::Crypto`].
+    #[inline(never)]
     pub fn agreed(
         &mut self,
         provider: &mut P,
         outcome: Result<P::SharedSecret, CryptoError>,
     ) -> Result<(), Error> {
-        let chosen = take!(self, State::Agreeing(chosen) => chosen);
-        let (z, mode) = (outcome?, self.config.mode);
-        let Some(Confirmation { transcript, proof, identity }) = chosen.confirmation else {
-            self.state = State::Finish(self.plain_session(provider, z, chosen.facts)?);
-            return Ok(());
+        let confirmation = take!(self, State::Agreeing(confirmation) => confirmation);
+        let next = match (outcome, confirmation) {
+            (Ok(z), Some(confirmation)) => self.confirm(provider, z, confirmation),
+            (Ok(z), None) => self.plain_keys(provider, z).map(State::Finish),
+            (Err(error), _) => Err(error.into()),
         };
+        match next {
+            Ok(state) => {
+                self.state = state;
+                Ok(())
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    #[inline(never)]
+    fn confirm(
+        &self,
+        provider: &mut P,
+        z: P::SharedSecret,
+        confirmation: Confirmation,
+    ) -> Result<State<P, OUTSTANDING>, Error> {
+        let Confirmation { transcript, proof, identity } = confirmation;
         let schedule = Schedule::new(provider, &transcript, z)?;
         if !proof::matches(&schedule.proof(provider, &transcript)?, &proof) {
             return Err(Peer::Authentication.into());
         }
-        let aead = chosen.facts.scheme.aead();
+        let aead = self.facts.scheme.aead();
         let mut traffic = |write, iv| -> Result<_, CryptoError> {
             Ok(Traffic { key: schedule.key(provider, write, aead)?, iv: schedule.iv(provider, iv)? })
         };
         let (requests, responses) =
             (traffic(Label::ClientWrite, Label::ClientIv)?, traffic(Label::ServerWrite, Label::ServerIv)?);
-        let session = Session {
-            facts: chosen.facts,
+        let keys = Keys {
             sealer: Sealer { traffic: requests, nonces: NonceSequence::new([0; 4], limit::MESSAGES) },
             opener: Opener {
                 traffic: responses,
@@ -481,29 +534,23 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
             },
             exporter: Some(schedule.secret(provider, Label::Exporter)?),
         };
-        self.state = match identity {
+        match identity {
             Some((kid, signature)) => {
                 let statement = Statement::new(Role::Server, &transcript);
-                State::Verify(Verification { kid, statement, signature }, session)
+                Ok(State::Verify(Verification { kid, statement, signature }, keys))
             }
-            None if mode >= Mode::Pinned => return Err(Peer::Downgrade.into()),
-            None => State::Finish(session),
-        };
-        Ok(())
+            None if self.config.mode >= Mode::Pinned => Err(Peer::Downgrade.into()),
+            None => Ok(State::Finish(keys)),
+        }
     }
 
-    fn plain_session(
-        &self,
-        provider: &mut P,
-        z: P::SharedSecret,
-        facts: Facts<TOKEN>,
-    ) -> Result<Session<P, TOKEN, OUTSTANDING>, Error> {
+    #[inline(never)]
+    fn plain_keys(&self, provider: &mut P, z: P::SharedSecret) -> Result<Keys<P, OUTSTANDING>, Error> {
         let mut random = [0; 4];
         provider.fill(&mut random)?;
         let prefix = plain_request_prefix(random);
-        let (seal, open) = self.config.plain.keys(provider, z, &facts.id)?;
-        Ok(Session {
-            facts,
+        let (seal, open) = self.config.plain.keys(provider, z, &self.facts.id)?;
+        Ok(Keys {
             sealer: Sealer {
                 traffic: Traffic { key: seal, iv: [0; NONCE_LEN] },
                 nonces: NonceSequence::new(prefix, limit::PLAIN_REQUESTS),
@@ -532,19 +579,26 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     ///
     /// # Errors
     /// [`Misuse::WrongTurn`]: nothing has changed. [`Peer::Authentication`]: the handshake has failed.
+    #[inline(never)]
     pub fn verified(&mut self, outcome: Result<Verified, CryptoError>) -> Result<(), Error> {
-        let session = take!(self, State::Verify(_, session) => session);
-        let _: Verified = outcome?;
-        self.state = State::Finish(session);
-        Ok(())
+        let keys = take!(self, State::Verify(_, keys) => keys);
+        match outcome {
+            Ok(Verified { .. }) => {
+                self.state = State::Finish(keys);
+                Ok(())
+            }
+            Err(error) => self.fail(error.into()),
+        }
     }
 
     /// Ends in a session.
     ///
     /// # Errors
     /// [`Misuse::WrongTurn`] when a step is missing, [`Misuse::HandshakeFailed`] when one failed.
+    #[inline(never)]
     pub fn finish(mut self) -> Result<Session<P, TOKEN, OUTSTANDING>, Error> {
-        Ok(take!(self, State::Finish(session) => session))
+        let keys = take!(self, State::Finish(keys) => keys);
+        Ok(Session::new(self.facts, keys))
     }
 
     /// Performs the slow operations that are due, one after the other, until the machine needs something else.

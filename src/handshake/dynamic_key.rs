@@ -4,6 +4,8 @@ mod read;
 mod write;
 
 pub use read::Nonce;
-pub(crate) use read::{AnswerFields, ChoiceFields, ErrorFields, Hello, OfferFields};
-pub(crate) use write::{AnswerMessage, ChoiceMessage, HelloMessage, fill_signature, hello_len};
+pub(crate) use read::{AnswerFields, ChoiceFields, ErrorFields, Hello, MAX_NONCE, OfferFields, nonce};
+pub(crate) use write::{
+    AnswerMessage, ChoiceMessage, HelloMessage, fill_signature, hello_len, longest_answer,
+};
 pub use write::{error_len, write_error};

@@ -22,6 +22,13 @@ pub struct Session<P: Provider, const TOKEN: usize, const OUTSTANDING: usize = 1
     pub(crate) exporter: Option<P::Secret>,
 }
 
+/// What seals and opens for a session.
+pub(crate) struct Keys<P: Provider, const OUTSTANDING: usize> {
+    pub(crate) sealer: Sealer<P>,
+    pub(crate) opener: Opener<P, OUTSTANDING>,
+    pub(crate) exporter: Option<P::Secret>,
+}
+
 /// What a session is: its names on the wire, its worth and its end.
 #[derive(Debug)]
 pub struct Facts<const TOKEN: usize> {
@@ -37,10 +44,15 @@ pub struct Facts<const TOKEN: usize> {
 pub struct Token<const N: usize>(heapless::Vec<u8, N, u16>);
 
 impl<const N: usize> Token<N> {
+    const fn new() -> Self {
+        Self(heapless::Vec::new())
+    }
+
     /// Copies a JSON string, unescaped; `None` when it is longer than `N` bytes.
-    pub(crate) fn copy_json(text: Str<'_>) -> Option<Self> {
-        let mut token = Self(heapless::Vec::new());
-        text.bytes().all(|byte| token.0.push(byte).is_ok()).then_some(token)
+    pub(crate) fn copy_json(&mut self, text: Str<'_>) -> Option<()> {
+        self.0.resize_default(text.len()).ok()?;
+        text.copy_to(&mut self.0).ok()?;
+        Some(())
     }
 
     /// The token as text.
@@ -58,6 +70,11 @@ impl<const N: usize> fmt::Debug for Token<N> {
 }
 
 impl<const TOKEN: usize> Facts<TOKEN> {
+    /// Those of no session yet.
+    pub(crate) const fn none(mode: Mode) -> Self {
+        Self { id: SessionId::new(), token: Token::new(), mode, scheme: Scheme::EcAes2, expiry: Expiry::PAST }
+    }
+
     /// The session id, for the header `X-Session-Id` and the AAD.
     #[must_use]
     pub fn id(&self) -> &str {
@@ -238,6 +255,10 @@ impl<P: Provider, const OUTSTANDING: usize> Opener<P, OUTSTANDING> {
 }
 
 impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> Session<P, TOKEN, OUTSTANDING> {
+    pub(crate) fn new(facts: Facts<TOKEN>, keys: Keys<P, OUTSTANDING>) -> Self {
+        Self { facts, sealer: keys.sealer, opener: keys.opener, exporter: keys.exporter }
+    }
+
     /// What the session is.
     #[must_use]
     pub const fn facts(&self) -> &Facts<TOKEN> {
@@ -261,6 +282,7 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> Session<P, TOKEN
     /// # Errors
     /// [`Error::SessionExpired`], [`Error::SessionExhausted`], [`Misuse::TooManyOutstanding`],
     /// [`Error::BufferTooSmall`]: nothing has changed. [`Error::Crypto`]: a nonce has been consumed.
+    #[inline(never)]
     pub fn seal(
         &mut self,
         provider: &mut P,
@@ -281,6 +303,7 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> Session<P, TOKEN
     ///
     /// # Errors
     /// As there.
+    #[inline(never)]
     pub fn open<'b>(
         &mut self,
         provider: &mut P,

@@ -70,6 +70,9 @@ pub struct Expiry {
 const NEVER: u64 = u64::MAX;
 
 impl Expiry {
+    /// That of a session which has ended.
+    pub(crate) const PAST: Self = Self { wall: Timestamp::from_unix_millis(0), uptime: Uptime(0) };
+
     /// The end of a session whose hello was sent at `sent`. `wall` are its limits by the wall clock; `expires_in`, in
     /// seconds, counts from `sent` on the monotonic clock, or on the wall clock where there is no other.
     #[must_use]
@@ -94,7 +97,7 @@ impl Expiry {
             || self.uptime == Uptime(0);
         if over {
             // Zero is reached by every clock, and is the mark for none.
-            (self.wall, self.uptime) = (Timestamp::from_unix_millis(0), Uptime(0));
+            *self = Self::PAST;
         }
         over
     }

@@ -13,13 +13,15 @@ mod device;
 mod glass;
 mod link;
 mod random;
+mod storm;
 mod world;
 
 pub use device::{Device, DeviceHandshake, DeviceSession, MODES, call, hello_headers, request_headers, seal};
 pub use glass::Glass;
 pub use link::{Link, Lost, Tamper, Wire};
 pub use random::{Script, Seeded};
-pub use world::{AUDIENCE, KNOWN, START, World, head_of};
+pub use storm::{Broken, Storm, forged};
+pub use world::{AUDIENCE, KNOWN, START, World, echo, head_of};
 
 use dynamic_key::crypto::software::Software;
 

@@ -34,12 +34,14 @@ pub struct World {
     pub gateway: Gateway<'static, Clients<'static>>,
     pub provider: Soft,
     pub identity: Identity,
-    pub store: FixedStore<Soft, 8, 32, 64>,
+    pub store: Box<FixedStore<Soft, 32, 32, 64>>,
     pub now: Timestamp,
     /// Every request that has reached the upstream: method, path and query, body.
     pub upstream: Vec<(String, String, Vec<u8>)>,
     /// What the upstream answers.
     pub answer: (u16, Vec<u8>),
+    /// Whether it answers with what it was asked instead: see [`echo`].
+    pub echoes: bool,
 }
 
 impl World {
@@ -58,10 +60,11 @@ impl World {
             },
             provider: Software::new(Seeded(seed ^ 0x9a7e)),
             identity,
-            store: FixedStore::new(),
+            store: Box::new(FixedStore::new()),
             now: START,
             upstream: Vec::new(),
             answer: (200, br#"{"countries":["UY","PT"]}"#.to_vec()),
+            echoes: false,
         }
     }
 
@@ -75,6 +78,7 @@ impl World {
         let mut buffer = vec![0; 64 * 1024];
         buffer[..body.len()].copy_from_slice(body);
         let Self { gateway, provider, identity, store, now, .. } = self;
+        let store = &mut **store;
         let reply: Reply = if target == "/api/info/v2" {
             let identity: &mut dyn Signer = identity;
             gateway.accept(provider, Some(identity), store, *now, &head, &mut buffer, body.len()).unwrap()
@@ -89,6 +93,9 @@ impl World {
                     let body = admitted.request.body().unwrap_or_default().to_vec();
                     self.upstream.push((admitted.request.method().into(), path, body));
                     let responder = admitted.responder;
+                    if self.echoes {
+                        self.answer = (200, echo(self.upstream.last().unwrap()));
+                    }
                     let (status, answer) = &self.answer;
                     buffer[..answer.len()].copy_from_slice(answer);
                     gateway
@@ -104,18 +111,23 @@ impl World {
 
     /// Loses all sessions.
     pub fn end_all(&mut self) {
-        self.store = FixedStore::new();
+        self.store = Box::new(FixedStore::new());
     }
 
     /// Ends the session with this id.
     pub fn end(&mut self, id: &str) {
-        SessionStore::<Soft>::end(&mut self.store, id, self.now);
+        SessionStore::<Soft>::end(&mut *self.store, id, self.now);
     }
 
     /// Whether the session with this id lives.
     pub fn live(&mut self, id: &str) -> bool {
-        SessionStore::<Soft>::find(&mut self.store, id, self.now).is_ok()
+        SessionStore::<Soft>::find(&mut *self.store, id, self.now).is_ok()
     }
+}
+
+/// What an upstream that echoes says to a request.
+pub fn echo((method, path, body): &(String, String, Vec<u8>)) -> Vec<u8> {
+    [format!("{method} {path} ").as_bytes(), body].concat()
 }
 
 /// The head of a request with these headers.

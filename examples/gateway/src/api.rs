@@ -12,15 +12,12 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 use dynamic_key::Code;
 use dynamic_key::envelope::sealed_len;
-use dynamic_key::gateway::{ERROR_ROOM, Head, Opened, Reply, Responder};
+use dynamic_key::gateway::{ANSWER_ROOM, ERROR_ROOM, Head, Opened, Reply, Responder};
 use dynamic_key::handshake::Refusal;
 use getrandom::SysRng;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// The answer to a hello: the longest token, strings and a signature, and room to spare.
-const ANSWER_ROOM: usize = 4096;
 
 type Handle = Arc<crate::store::Entry>;
 

@@ -3,15 +3,15 @@
 use super::super::is_claim;
 use crate::codec::base64;
 use crate::codec::json::{self, JsonError, Str, Value};
-use crate::codec::timestamp::Timestamp;
-use crate::crypto::{KeyId, Signature};
+use crate::crypto::provider::HASH_LEN;
+use crate::crypto::signature::{KeyId, SIGNATURE_LEN, Signature};
 use crate::error::{Code, Error, Peer};
 use crate::scheme::{NameList, Scheme};
 use crate::session::bounded;
 use core::ops::Range;
 
 /// The most bytes of a handshake nonce; the least are 16.
-const MAX_NONCE: usize = 32;
+pub(crate) const MAX_NONCE: usize = 32;
 
 /// A handshake nonce as it came, 16 to 32 bytes.
 pub type Nonce = heapless::Vec<u8, MAX_NONCE, u8>;
@@ -51,13 +51,12 @@ fn claim<const N: usize>(value: Option<Value<'_>>) -> Result<heapless::String<N,
     if is_claim(&text, N) { Ok(text) } else { Err(Peer::Malformed.into()) }
 }
 
-fn nonce(value: Option<Value<'_>>) -> Result<Nonce, Error> {
-    let mut room = [0; MAX_NONCE];
-    let nonce = string(value)?.base64(&mut room).map_err(|_| Peer::Malformed)?;
-    if nonce.len() < 16 {
-        return Err(Peer::Malformed.into());
+/// Decodes a nonce into `room`, which has [`MAX_NONCE`] bytes.
+pub(crate) fn nonce<'r>(text: Str<'_>, room: &'r mut [u8; MAX_NONCE]) -> Result<&'r [u8], Error> {
+    match text.base64(room) {
+        Ok(nonce) if nonce.len() >= 16 => Ok(nonce),
+        _ => Err(Peer::Malformed.into()),
     }
-    Nonce::from_slice(nonce).map_err(|_| Peer::Malformed.into())
 }
 
 fn names(value: Value<'_>) -> Result<NameList, Error> {
@@ -117,42 +116,44 @@ impl OfferFields {
             return Err(Peer::Malformed.into());
         }
         let identity = identity.map(|identity| identity.members(&["kid"])).transpose()?;
+        let mut room = [0; MAX_NONCE];
         Ok(Self {
             schemes,
-            nonce: nonce(offered_nonce)?,
+            nonce: Nonce::from_slice(nonce(string(offered_nonce)?, &mut room)?)
+                .map_err(|_| Peer::Malformed)?,
             features: features.map(names).transpose()?.unwrap_or_default(),
             kid: identity.map(|[text]| kid(required(text)?)).transpose()?,
         })
     }
 }
 
-/// An answer as it was read. What is short is copied; `token` is looked at where it stands.
-#[derive(Debug)]
+/// An answer as it was read: views of its members, whose grammar has been checked, and no more.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct AnswerFields<'a> {
     pub(crate) public_key: Str<'a>,
     pub(crate) session_id: Str<'a>,
     pub(crate) token: Str<'a>,
-    pub(crate) expire_token: u64,
-    pub(crate) expire_token_digits: &'a str,
-    pub(crate) expires_at: heapless::String<{ Timestamp::MAX_LEN }, u8>,
+    pub(crate) expire_token: Value<'a>,
+    pub(crate) expires_at: Str<'a>,
     pub(crate) choice: Option<ChoiceFields<'a>>,
 }
 
 /// The member `keyAgreement` of an answer.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct ChoiceFields<'a> {
-    pub(crate) scheme: Option<Scheme>,
-    pub(crate) nonce: Nonce,
+    pub(crate) scheme: Str<'a>,
+    pub(crate) nonce: Str<'a>,
     pub(crate) features: Option<Value<'a>>,
-    pub(crate) expires_in: u64,
-    pub(crate) expires_in_digits: &'a str,
-    pub(crate) proof: [u8; 32],
-    pub(crate) identity: Option<(KeyId, Signature)>,
+    pub(crate) expires_in: Value<'a>,
+    pub(crate) proof: Str<'a>,
+    pub(crate) identity: Option<IdentityFields<'a>>,
 }
 
-fn digits(value: Value<'_>) -> Result<(u64, &str), Error> {
-    let number = value.integer()?;
-    Ok((number, core::str::from_utf8(value.raw()).map_err(|_| Peer::Malformed)?))
+/// The member `identity` of an answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct IdentityFields<'a> {
+    pub(crate) kid: Value<'a>,
+    pub(crate) signature: Str<'a>,
 }
 
 impl<'a> AnswerFields<'a> {
@@ -165,45 +166,77 @@ impl<'a> AnswerFields<'a> {
             text,
             &["serverPublicKey", "sessionId", "token", "expireToken", "expiresAt", "keyAgreement"],
         )?;
-        let (expire_token, expire_token_digits) = digits(required(expire_token)?)?;
+        let choice = match choice {
+            Some(choice) if is_expected => Some(ChoiceFields::parse(choice)?),
+            _ => None,
+        };
         Ok(Self {
             public_key: string(public_key)?,
             session_id: string(session_id)?,
             token: string(token)?,
-            expire_token,
-            expire_token_digits,
-            expires_at: bounded(string(expires_at)?).ok_or(Peer::Malformed)?,
-            choice: choice.filter(|_| is_expected).map(ChoiceFields::parse).transpose()?,
+            expire_token: required(expire_token)?,
+            expires_at: string(expires_at)?,
+            choice,
         })
     }
 }
 
 impl<'a> ChoiceFields<'a> {
     fn parse(value: Value<'a>) -> Result<Self, Error> {
-        let [scheme, answered_nonce, features, expires_in, proof, identity] =
+        let [scheme, nonce, features, expires_in, proof, identity] =
             value.members(&["scheme", "nonce", "features", "expiresIn", "proof", "identity"])?;
-        let (expires_in, expires_in_digits) = digits(required(expires_in)?)?;
-        let mut room = [0; 32];
-        let proof = string(proof)?.base64(&mut room).map_err(|_| Peer::Malformed)?;
-        let proof = proof.try_into().map_err(|_| Peer::Malformed)?;
-        let mut room = [0; NameList::MAX_NAME];
-        let scheme = string(scheme)?.copy_to(&mut room).ok().and_then(Scheme::from_name);
-        let nonce = nonce(answered_nonce)?;
-        let identity = identity.map(identity_of).transpose()?;
-        Ok(Self { scheme, nonce, features, expires_in, expires_in_digits, proof, identity })
+        let identity = match identity {
+            Some(identity) => {
+                let [kid, signature] = identity.members(&["kid", "signature"])?;
+                Some(IdentityFields { kid: required(kid)?, signature: string(signature)? })
+            }
+            None => None,
+        };
+        Ok(Self {
+            scheme: string(scheme)?,
+            nonce: string(nonce)?,
+            features,
+            expires_in: required(expires_in)?,
+            proof: string(proof)?,
+            identity,
+        })
     }
 
-    /// The selected features.
-    pub(crate) fn features(&self) -> Result<NameList, Error> {
-        self.features.map_or_else(|| Ok(NameList::new()), names)
+    /// The selected scheme, if it is one of ours.
+    pub(crate) fn scheme(&self) -> Option<Scheme> {
+        let mut room = [0; NameList::MAX_NAME];
+        self.scheme.copy_to(&mut room).ok().and_then(Scheme::from_name)
+    }
+
+    pub(crate) fn proof(&self) -> Result<[u8; HASH_LEN], Error> {
+        let mut proof = [0; HASH_LEN];
+        match self.proof.base64(&mut proof) {
+            Ok(bytes) if bytes.len() == HASH_LEN => Ok(proof),
+            _ => Err(Peer::Malformed.into()),
+        }
+    }
+
+    /// Whether a feature is selected.
+    pub(crate) fn has_features(&self) -> Result<bool, Error> {
+        match self.features {
+            Some(features) => Ok(features.elements()?.next().is_some()),
+            None => Ok(false),
+        }
     }
 }
 
-fn identity_of(value: Value<'_>) -> Result<(KeyId, Signature), Error> {
-    let [text, signature] = value.members(&["kid", "signature"])?;
-    let mut room = [0; 64];
-    let signature = string(signature)?.base64url(&mut room).map_err(|_| Peer::Malformed)?;
-    Ok((kid(required(text)?)?, signature.try_into().map_err(|_| Peer::Malformed)?))
+impl IdentityFields<'_> {
+    pub(crate) fn kid(&self) -> Result<KeyId, Error> {
+        kid(self.kid)
+    }
+
+    pub(crate) fn signature(&self) -> Result<Signature, Error> {
+        let mut signature = [0; SIGNATURE_LEN];
+        match self.signature.base64url(&mut signature) {
+            Ok(bytes) if bytes.len() == SIGNATURE_LEN => Ok(signature),
+            _ => Err(Peer::Malformed.into()),
+        }
+    }
 }
 
 /// The error of a status other than 200, and the scheme that a 409 names.
