@@ -16,6 +16,9 @@ use dynamic_key::session::{ClientType, Mode, Now, ServerSession, Session};
 #[derive(Clone, Debug)]
 pub struct Rng(pub u64);
 
+/// The two ends of one session.
+pub type Pair<P> = (Session<P, 64>, ServerSession<P>);
+
 impl rand_core::TryRng for Rng {
     type Error = Infallible;
 
@@ -73,19 +76,11 @@ impl<K: TrafficKey> Party<K> {
     }
 
     /// A whole handshake under SCHEME-EC-AES2: hello, answer, and both sessions.
-    pub fn handshake(
-        &mut self,
-        mode: Mode,
-    ) -> (Session<Software<Rng, K>, 64>, ServerSession<Software<Rng, K>>) {
+    pub fn handshake(&mut self, mode: Mode) -> Pair<Software<Rng, K>> {
         self.try_handshake(mode).expect("both ends are honest")
     }
 
-    #[allow(clippy::type_complexity, reason = "it is spelled out once more")]
-    fn try_handshake(
-        &mut self,
-        mode: Mode,
-    ) -> Result<(Session<Software<Rng, K>, 64>, ServerSession<Software<Rng, K>>), Box<dyn core::error::Error>>
-    {
+    fn try_handshake(&mut self, mode: Mode) -> Result<Pair<Software<Rng, K>>, Box<dyn core::error::Error>> {
         let Self { device, gateway, identity, pins, buffer } = self;
         let config = ClientConfig {
             mode,
