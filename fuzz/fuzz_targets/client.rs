@@ -21,7 +21,7 @@ use dynamic_key::scheme::{Preference, Scheme};
 use dynamic_key::session::{ClientType, Exchange, Mode, Now, ServerSession, Session, Uptime};
 use dynamic_key::{Error, Misuse, Peer, Secret};
 use dynamic_key_fuzz::identity::Identity;
-use dynamic_key_fuzz::input::Input;
+use dynamic_key_fuzz::input::{Input, alter};
 use dynamic_key_fuzz::provider::{Provider, Scalar};
 use libfuzzer_sys::fuzz_target;
 
@@ -619,14 +619,4 @@ fn is_over(established: &mut Established, now: Now, ends: Option<u64>) -> bool {
         assert!(over || wall.as_unix_millis() - START < ends, "past its end");
     }
     over
-}
-
-/// Flips a bit, cuts, or repeats a part: never nothing.
-fn alter(message: &mut Vec<u8>, input: &mut Input<'_>) {
-    let at = usize::from(input.short()) % message.len();
-    match input.byte() {
-        0..128 => message[at] ^= 1 << input.below(8),
-        128..192 => message.truncate(at),
-        _ => message.extend_from_within(at..),
-    }
 }

@@ -69,3 +69,13 @@ impl<'a> Input<'a> {
         taken
     }
 }
+
+/// Flips a bit of a message, cuts it, or repeats its end. Only an empty one may stay what it was.
+pub fn alter(message: &mut Vec<u8>, input: &mut Input<'_>) {
+    let at = usize::from(input.short()) % message.len().max(1);
+    match (input.byte(), message.get_mut(at)) {
+        (0..128, Some(byte)) => *byte ^= 1 << input.below(8),
+        (128..192, _) => message.truncate(at),
+        _ => message.extend_from_within(at..),
+    }
+}
