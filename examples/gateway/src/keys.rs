@@ -188,9 +188,20 @@ fn from_hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
 
 fn read(path: &Path) -> Result<Option<Zeroizing<String>>, KeyError> {
     match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(Zeroizing::new(text))),
+        Ok(text) => {
+            warn_if_open(path);
+            Ok(Some(Zeroizing::new(text)))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(KeyError::File { path: path.to_owned(), error: error.kind() }),
+    }
+}
+
+/// Some secret stores mount files like this, so it is no error.
+fn warn_if_open(path: &Path) {
+    #[cfg(unix)]
+    if fs::metadata(path).is_ok_and(|file| std::os::unix::fs::MetadataExt::mode(&file) & 0o077 != 0) {
+        tracing::warn!(path = %path.display(), "others than its owner may read this key file");
     }
 }
 

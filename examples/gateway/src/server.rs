@@ -20,7 +20,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
@@ -112,6 +112,7 @@ impl Server {
             instance: config.instance,
             plain: Default::default(),
         };
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let shared = Shared {
             gateway,
             identity,
@@ -122,7 +123,7 @@ impl Server {
             failures: SourceLimit::per_minute(limits.failures_per_minute),
             cors,
             jwks: keys::jwk_set(&public).into(),
-            workers: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
+            workers: Arc::new(Semaphore::new(workers)),
         };
         if config.identity.is_none() {
             warn!(
@@ -155,11 +156,7 @@ impl Server {
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
         let Limits { head, connections, drain, .. } = self.shared.limits;
         let sweeper = Background(tokio::spawn(sweep(Arc::clone(&self.shared))));
-        let sample = self.sample.map(|sample| {
-            let (stop, stopped) = oneshot::channel::<()>();
-            let served = sample.serve(async { stopped.await.unwrap_or_default() });
-            (stop, Background(tokio::spawn(served)))
-        });
+        let sample = self.sample.map(|sample| Background(tokio::spawn(sample.serve(std::future::pending()))));
         Http { head, connections, drain }.serve(self.listener, api::router(self.shared), shutdown).await;
         drop((sweeper, sample));
         info!("stopped");
