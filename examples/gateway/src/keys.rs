@@ -57,15 +57,16 @@ impl std::error::Error for KeyError {}
 /// `.json`. Without a file a new one.
 pub(crate) fn identity(path: Option<&Path>) -> Result<Identity, KeyError> {
     let Some(path) = path else { return generate() };
+    let expected = "a P-256 private key as PKCS #8 PEM or JWK";
+    let unfit = || KeyError::Content { path: path.to_owned(), expected };
     if let Some(text) = read(path)? {
         let parsed = if text.trim_start().starts_with('{') { from_jwk(&text) } else { from_pem(&text) };
-        let expected = "a P-256 private key as PKCS #8 PEM or JWK";
-        return parsed.ok_or_else(|| KeyError::Content { path: path.to_owned(), expected });
+        return parsed.ok_or_else(unfit);
     }
     let identity = generate()?;
     let is_jwk = path.extension().is_some_and(|extension| extension == "jwk" || extension == "json");
     let text = if is_jwk { to_jwk(&identity) } else { to_pem(&identity) };
-    write_new(path, &text.ok_or(KeyError::Random)?)?;
+    write_new(path, &text.ok_or_else(unfit)?)?;
     Ok(identity)
 }
 
@@ -188,21 +189,18 @@ fn from_hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
 
 fn read(path: &Path) -> Result<Option<Zeroizing<String>>, KeyError> {
     match fs::read_to_string(path) {
-        Ok(text) => {
-            warn_if_open(path);
-            Ok(Some(Zeroizing::new(text)))
-        }
+        Ok(text) => Ok(Some(Zeroizing::new(text))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(KeyError::File { path: path.to_owned(), error: error.kind() }),
     }
 }
 
-/// Some secret stores mount files like this, so it is no error.
-fn warn_if_open(path: &Path) {
+/// Whether others than its owner may read or write this file.
+pub(crate) fn is_open(path: &Path) -> bool {
     #[cfg(unix)]
-    if fs::metadata(path).is_ok_and(|file| std::os::unix::fs::MetadataExt::mode(&file) & 0o077 != 0) {
-        tracing::warn!(path = %path.display(), "others than its owner may read this key file");
-    }
+    return fs::metadata(path).is_ok_and(|file| std::os::unix::fs::MetadataExt::mode(&file) & 0o077 != 0);
+    #[cfg(not(unix))]
+    return false;
 }
 
 /// Writes a file that was not there, for its owner only, durably.

@@ -125,6 +125,11 @@ impl Server {
             jwks: keys::jwk_set(&public).into(),
             workers: Arc::new(Semaphore::new(workers)),
         };
+        // Some secret stores mount files like this, so it is no error.
+        let files = [&config.identity, &config.token_secret].into_iter().flatten();
+        for path in files.filter(|path| keys::is_open(path)) {
+            warn!(path = %path.display(), "others than its owner may read this key file");
+        }
         if config.identity.is_none() {
             warn!(
                 "the identity lasts as long as this process: name a file for it, so that clients can pin it"

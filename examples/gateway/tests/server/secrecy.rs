@@ -1,10 +1,8 @@
 //! The log of a session, at its most talkative: nothing in it that only the two ends may know.
 
-mod support;
-
+use crate::support::{MODES, Program, client, folder};
 use dynamic_key::request::Request;
 use dynamic_key::session::Now;
-use support::{MODES, Program, client, folder};
 
 #[test]
 fn no_token_key_path_or_body_is_logged() {
@@ -52,10 +50,14 @@ fn no_token_key_path_or_body_is_logged() {
         secrets.extend([facts.token(), signature, facts.id()].map(str::to_owned));
         // A token and a session id that are refused are nobody's business either.
         let id = format!("Bearer {}", facts.token().replace('.', "_"));
-        let headers =
-            [support::HEADERS[0], support::HEADERS[1], ("X-Session-Id", facts.id()), ("Authorization", &id)];
+        let headers = [
+            crate::support::HEADERS[0],
+            crate::support::HEADERS[1],
+            ("X-Session-Id", facts.id()),
+            ("Authorization", &id),
+        ];
         let body = br#"{"nonce":"AAAAAAAAAAAAAAAA","data":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}"#;
-        let answer = support::exchange(program.address, "POST", "/api/request/v2", &headers, body);
+        let answer = crate::support::exchange(program.address, "POST", "/api/request/v2", &headers, body);
         assert_eq!(answer.code().0, 401);
     }
     program.signal("TERM");

@@ -1,7 +1,6 @@
 //! The end of a gateway: requests in flight are answered, new ones are not taken.
 
-mod support;
-
+use crate::support::{Device, Program, Running, Upstream, demo, read_answer};
 use dynamic_key::request::Request;
 use dynamic_key::session::Mode;
 use dynamic_key_gateway::Config;
@@ -11,7 +10,6 @@ use std::net::TcpStream;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
-use support::{Device, Program, Running, Upstream, demo, read_answer};
 
 #[test]
 fn a_request_in_flight_is_answered() {

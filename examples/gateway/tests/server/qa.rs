@@ -1,7 +1,6 @@
 //! The QA tables of the Dynamic Key V2 documentation, each case in each mode with its exact status and code.
 
-mod support;
-
+use crate::support::{Answer, Device, HEADERS, MODES, Running, client, demo, exchange, folder};
 use dynamic_key::codec::timestamp::Timestamp;
 use dynamic_key::gateway::TokenKey;
 use dynamic_key::gateway::token::{self, TokenClaims};
@@ -9,7 +8,6 @@ use dynamic_key::request::Request;
 use dynamic_key::scheme::Scheme;
 use dynamic_key::session::{Mode, Now};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use support::{Answer, Device, HEADERS, MODES, Running, client, demo, exchange, folder};
 
 const COUNTRIES: &[u8] = br#"{"countries":["UY","PT"]}"#;
 
@@ -197,7 +195,7 @@ fn request_flipped_bits() {
             let other = if text.starts_with('B') { "C" } else { "B" };
             json[member] = format!("{other}{}", &text[1..]).into();
             let envelope = json.to_string().into_bytes();
-            let forged = support::Sealed { envelope, headers: sealed.headers.clone() };
+            let forged = crate::support::Sealed { envelope, headers: sealed.headers.clone() };
             assert_eq!(device.send(&forged).code(), refused(400, "ENCRYPTION_ERROR"), "{member}");
         }
         let answer = device.send(&sealed);

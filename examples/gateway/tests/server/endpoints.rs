@@ -1,10 +1,8 @@
 //! What HTTP sees beside the protocol: methods, the JWK Set, origins.
 
-mod support;
-
+use crate::support::{Answer, Running, demo, exchange};
 use dynamic_key::crypto::{KeyId, software::PinnedKey};
 use dynamic_key_gateway::Config;
-use support::{Answer, Running, demo, exchange};
 
 fn ask(gateway: &Running, method: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
     let answer = exchange(gateway.address, method, target, headers, b"");

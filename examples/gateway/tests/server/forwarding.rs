@@ -1,7 +1,6 @@
 //! What goes on to an upstream, what comes back, and what a bad upstream becomes.
 
-mod support;
-
+use crate::support::{Device, MODES, Running, Upstream, demo};
 use dynamic_key::request::Request;
 use dynamic_key::session::Mode;
 use dynamic_key_gateway::Config;
@@ -10,7 +9,6 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
-use support::{Device, MODES, Running, Upstream, demo};
 
 fn before(upstream: &Upstream) -> Running {
     Running::start(Config { upstream: Some(upstream.url()), ..demo() })

@@ -1,7 +1,6 @@
 //! Sizes, times, rates and places: what one peer may take of a gateway.
 
-mod support;
-
+use crate::support::{Device, HEADERS, MODES, Running, demo, exchange, read_answer};
 use dynamic_key::request::Request;
 use dynamic_key::session::Mode;
 use dynamic_key_gateway::Config;
@@ -9,7 +8,6 @@ use dynamic_key_gateway::config::Limits;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
-use support::{Device, HEADERS, MODES, Running, demo, exchange, read_answer};
 
 fn refused(status: u16, code: &str) -> (u16, String) {
     (status, code.into())
