@@ -155,7 +155,7 @@ fn from_jwk(text: &str) -> Option<Identity> {
     let public: PublicJwk = serde_json::from_str(text).ok()?;
     let PrivateMember { d } = serde_json::from_str(text).ok()?;
     let mut scalar = Secret::zero();
-    let length = base64::url_decode(d.as_bytes(), scalar.as_mut_bytes()).ok()?.len();
+    let length = base64::url_decode_secret(d.as_bytes(), scalar.as_mut_bytes()).ok()?.len();
     let identity = Identity::from_bytes(&scalar).ok().filter(|_| length == 32)?;
     (PublicJwk::of(&identity.public().ok()?) == public).then_some(identity)
 }
@@ -175,7 +175,7 @@ fn to_jwk(identity: &Identity) -> Option<Zeroizing<String>> {
 
 fn b64url(bytes: &[u8]) -> String {
     let mut text = vec![0; base64::url_encoded_len(bytes.len())];
-    base64::url_encode(bytes, &mut text).map(str::to_owned).unwrap_or_default()
+    base64::url_encode_secret(bytes, &mut text).map(str::to_owned).unwrap_or_default()
 }
 
 fn from_hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
