@@ -20,6 +20,7 @@ fn a_handshake_asks_for_its_room_before_it_begins() {
     let mut buffer = vec![0; ANSWER_ROOM];
     buffer[..hello.len()].copy_from_slice(&hello);
     let World { gateway, provider, store, .. } = &mut world;
+    let store = &mut **store;
     for room in [0, hello.len(), ERROR_ROOM, ANSWER_ROOM - 1] {
         let short = &mut buffer[..room];
         let outcome = gateway.accept(provider, Some(&mut identity), store, START, &head, short, hello.len());

@@ -250,8 +250,8 @@ impl<'c, C: ServerPolicy> Gateway<'c, C> {
     /// answer. The checks come in the order of §2.4: parse → session → expiry → token → authenticate → commit → route.
     ///
     /// # Errors
-    /// [`Error::BufferTooSmall`] for a buffer that has not [`ERROR_ROOM`] for an answer. Whatever the peer did, and
-    /// whatever provider and store did, is [`Opened::Reply`].
+    /// [`Error::BufferTooSmall`] for a buffer that has not [`ERROR_ROOM`] for an answer: nothing has changed. Whatever the
+    /// peer did, and whatever provider and store did, is [`Opened::Reply`].
     pub fn open_request<'b, P: Provider, S: SessionStore<P>>(
         &self,
         provider: &mut P,
@@ -261,6 +261,11 @@ impl<'c, C: ServerPolicy> Gateway<'c, C> {
         buffer: &'b mut [u8],
         length: usize,
     ) -> Result<Opened<'b, 'c, S::Handle>, Error> {
+        // Found before anything is committed: who has committed a request must be able to answer it.
+        let needed = length.max(ERROR_ROOM);
+        if buffer.len() < needed {
+            return Err(Error::BufferTooSmall { needed });
+        }
         let (session, committed) = match self.commit(provider, store, now, head, (&mut *buffer, length)) {
             Ok(opened) => opened,
             Err(error) => return refuse(error, buffer).map(Opened::Reply),
@@ -366,6 +371,9 @@ impl<'c, C: ServerPolicy> Gateway<'c, C> {
         match outcome(status, body) {
             Outcome::Body(status) => seal(provider, store, responder, (status, None), buffer, length),
             Outcome::Empty(status) => seal(provider, store, responder, (status, None), buffer, 0),
+            Outcome::Unavailable if buffer.len() < ERROR_ROOM => {
+                Err((Error::BufferTooSmall { needed: ERROR_ROOM }, Some(responder)))
+            }
             Outcome::Unavailable => self
                 .seal_error(provider, store, responder, Code::UpstreamUnavailable, buffer)
                 .map_err(|error| (error, None)),

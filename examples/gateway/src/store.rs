@@ -26,7 +26,7 @@ use crate::Software;
 const SHARDS: usize = 64;
 
 /// Sessions in memory. `&MemoryStore` is the [`SessionStore`].
-pub struct MemoryStore {
+pub(crate) struct MemoryStore {
     shards: Vec<Mutex<Shard>>,
     hasher: RandomState,
     /// Sessions that live or are remembered.
@@ -35,7 +35,7 @@ pub struct MemoryStore {
 }
 
 /// A live session: a request holds one while it is in flight.
-pub struct Entry {
+pub(crate) struct Entry {
     session: ServerSession<Software>,
     nonces: Mutex<Nonces>,
 }
@@ -84,8 +84,7 @@ enum Slot {
 
 impl MemoryStore {
     /// An empty store for `capacity` sessions.
-    #[must_use]
-    pub fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
@@ -95,13 +94,12 @@ impl MemoryStore {
     }
 
     /// How many sessions live or are remembered.
-    #[must_use]
-    pub fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         self.held.load(Ordering::Relaxed)
     }
 
     /// Ends what has ended at `now`, so that its keys are erased, and forgets what has been remembered long enough.
-    pub fn sweep(&self, now: Timestamp) {
+    pub(crate) fn sweep(&self, now: Timestamp) {
         for shard in &self.shards {
             if let Ok(mut shard) = shard.lock() {
                 shard.tidy(now, &self.held);
@@ -295,3 +293,6 @@ impl SessionStore<Software> for &MemoryStore {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

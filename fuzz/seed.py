@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""Fills corpus/ with seeds from ../test-vectors: the messages there, in the input format that each target describes."""
+
+import base64
+import hashlib
+import json
+import pathlib
+
+HERE = pathlib.Path(__file__).parent
+VECTORS = HERE.parent / "test-vectors"
+LARGEST = 4096
+
+
+def load(name):
+    return json.loads((VECTORS / f"{name}.json").read_text())
+
+
+def seed(target, data):
+    if len(data) > LARGEST:
+        return
+    folder = HERE / "corpus" / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
+
+
+def octets(case, name="text"):
+    """A text of the vectors as bytes."""
+    return bytes.fromhex(case[name + "Hex"]) if name + "Hex" in case else case[name].encode()
+
+
+def some(data):
+    """Behind its length in one byte."""
+    return bytes([min(len(data), 255)]) + data[:255]
+
+
+def many(data):
+    """Behind its length in two bytes."""
+    return len(data).to_bytes(2, "big") + data
+
+
+def unpadded(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+MESSAGES = load("messages")
+ANSWERS = load("negative-answer")
+ENVELOPES = load("negative-envelope")
+AGREED = load("dynamic-key-v2")
+TOKENS = load("tokens")["tokens"]
+HELLOS = [
+    *(exchange["hello"] for exchange in MESSAGES["exchanges"]),
+    *MESSAGES["hellos"],
+    *load("negative-json")["hello"],
+    *load("negative-hello")["hello"],
+]
+STATUSES = [200, 409, 400, 401, 403, 404, 429, 502, 503, 204, 302, 500]  # of the target `answer`
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+CLIENTS = {"plain": 0, "confirmed": 1, "pinned": 2}
+
+
+def texts():
+    """Every JSON text."""
+    for case in HELLOS:
+        yield octets(case)
+    for exchange in MESSAGES["exchanges"]:
+        yield octets(exchange["answer"])
+        for request in exchange["requests"]:
+            yield from (octets(request), octets(request, "plaintext"), octets(request["response"]))
+    for case in ANSWERS["answer"]:
+        yield octets(case)
+    for case in ENVELOPES["plaintext"] + ENVELOPES["route"]:
+        yield octets(case, "plaintext")
+    for case in ENVELOPES["response"]:
+        yield octets(case)
+    for case in ENVELOPES["request"] + ENVELOPES["runs"]:
+        for step in case["steps"]:
+            yield octets(step)
+
+
+def answers():
+    """Answers as the target takes them: client, status, text."""
+    for exchange in MESSAGES["exchanges"]:
+        if exchange["mode"] in CLIENTS:
+            yield CLIENTS[exchange["mode"]], 200, octets(exchange["answer"])
+    for name, client in ANSWERS["clients"].items():
+        if name in CLIENTS:
+            yield CLIENTS[name], 200, octets(client, "accepted")
+    for case in ANSWERS["answer"]:
+        if case["client"] in CLIENTS:
+            yield CLIENTS[case["client"]], case["status"], octets(case)
+
+
+def main():
+    for case in HELLOS:
+        seed("hello", b"\0" + octets(case))
+        seed("gateway", b"\0\x01\0" + many(octets(case)))
+    for client, status, text in answers():
+        for proven in (0, 4):
+            seed("answer", bytes([client | proven, STATUSES.index(status)]) + text)
+        seed("client", bytes([client, 0, 0, 1]) + status.to_bytes(2, "big") + many(text))
+    for text in texts():
+        seed("json", text)
+        seed("envelope", b"\0" + text)
+        seed("request_plaintext", text)
+    for envelope in AGREED["cases"][0]["envelopes"]:
+        for part, side in ((envelope, 0), (envelope["response"], 1)):
+            text = json.dumps({"nonce": part["nonce"], "data": part["data"]})
+            seed("envelope", bytes([side | envelope["counter"] % 16 << 4]) + text.encode())
+    for case in [*AGREED["cases"], *AGREED["plain"]]:
+        for name in ("clientPublicKey", "serverPublicKey"):
+            if name in case:
+                seed("spki", base64.b64decode(case[name]))
+        for number, field in case.get("fields", {}).items():
+            seed("base64", b"\0" + bytes.fromhex(field))
+            if number in ("2", "10"):
+                seed("spki", bytes.fromhex(field))
+    for _, _, text in answers():
+        try:
+            answer = json.loads(text)
+            seed("timestamp", answer["expiresAt"].encode())
+            seed("base64", b"\0" + answer["serverPublicKey"].encode())
+            seed("spki", base64.b64decode(answer["serverPublicKey"], validate=True))
+        except UNREADABLE:
+            pass
+    for case in ENVELOPES["route"] + ENVELOPES["plaintext"]:
+        try:
+            path = json.loads(octets(case, "plaintext"))["path"].encode()
+            seed("route", bytes(4) + path)
+        except UNREADABLE:
+            pass
+    for case in TOKENS:
+        algorithm = ["HS256", "ES256"].index(case["alg"])
+        seed("token", bytes([algorithm]) + (case["now"] - 1780527500).to_bytes(2, "big") + case["token"].encode())
+        try:
+            header, payload, _ = case["token"].split(".")
+            seed("jwt", some(unpadded(header)) + unpadded(payload))
+        except ValueError:
+            pass
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nRetry-After: 3\r\n"
+    start = b"\0\x04\0\x02\x03\x11"
+    for framed in (
+        b"Content-Length: 2\r\n\r\n{}",
+        b"Transfer-Encoding: chunked\r\n\r\n1;a=b\r\n{\r\n1\r\n}\r\n0\r\nTrailer: x\r\n\r\n",
+        b"Connection: close\r\n\r\n{}",
+    ):
+        seed("http_response", start + head + framed)
+        seed("http_response", start + b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + head + framed)
+    # In the targets of whole conversations zero is the honest next step.
+    for target in ("client", "gateway", "link"):
+        for first in range(16):
+            seed(target, bytes([first]) + bytes(63))
+
+
+main()
