@@ -6,6 +6,7 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::large_stack_frames,
+    clippy::string_slice,
     reason = "a test that fails should panic"
 )]
 
