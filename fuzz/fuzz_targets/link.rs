@@ -97,7 +97,7 @@ impl<'i> Run<'i> {
                 let time = self.link().input.short();
                 self.link().now += u64::from(time) * 2;
             }
-            2 => self.link().store = Box::new(FixedStore::new()),
+            2 => *self.link().store = FixedStore::new(),
             3 => self.client.logout(),
             _ => {}
         }

@@ -4,9 +4,8 @@
 //! sessions, and each session's own for the nonces it has seen. A session's keys never change, so requests open and seal
 //! through a counted pointer without a lock.
 //!
-//! Sessions keep raw keys ([`RawKey`](dynamic_key::crypto::software::RawKey)), expanded at each use. Expanded ones would
-//! save about 0.1 µs for each seal and open, of a request that costs tens of microseconds in system calls, and would
-//! triple the memory of a session.
+//! Sessions keep raw keys ([`RawKey`](dynamic_key::crypto::software::RawKey)), expanded at each use: 336 bytes. Expanded ones
+//! would take 1088, and save some 0.1 µs for each seal and open of a request that costs about 90 with its system calls.
 
 use dynamic_key::codec::timestamp::Timestamp;
 use dynamic_key::gateway::sessions::REMEMBERED_MILLIS;
