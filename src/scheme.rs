@@ -116,7 +116,7 @@ pub fn negotiate(offer: &NameList, accepted: &[Scheme], preference: Preference) 
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct NameList {
-    /// The first byte is the count: never empty.
+    /// The first byte is the count; without entries there is none.
     bytes: heapless::Vec<u8, { Self::MAX_LEN }, u16>,
 }
 
@@ -134,10 +134,8 @@ impl NameList {
 
     /// The list without entries.
     #[must_use]
-    pub fn new() -> Self {
-        let mut bytes = heapless::Vec::new();
-        let _ = bytes.push(0);
-        Self { bytes }
+    pub const fn new() -> Self {
+        Self { bytes: heapless::Vec::new() }
     }
 
     /// The names of `schemes`.
@@ -160,6 +158,9 @@ impl NameList {
         if !valid || !(1..=Self::MAX_NAME).contains(&name.len()) || self.contains(name) {
             return Err(InvalidName);
         }
+        if self.bytes.is_empty() {
+            self.bytes.push(0).map_err(|_| InvalidName)?;
+        }
         let count = self.bytes.first_mut().ok_or(InvalidName)?;
         if usize::from(*count) == Self::MAX_NAMES {
             return Err(InvalidName);
@@ -179,7 +180,7 @@ impl NameList {
     /// Whether the list is without entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.bytes.first() == Some(&0)
+        self.bytes.is_empty()
     }
 
     /// The names in order.
@@ -196,9 +197,12 @@ impl NameList {
     /// The encoding: what the transcript takes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
+        if self.bytes.is_empty() { &[0] } else { &self.bytes }
     }
 }
+
+/// The list without entries, where one is only looked at: lists are large.
+pub static NO_NAMES: NameList = NameList::new();
 
 impl Default for NameList {
     fn default() -> Self {

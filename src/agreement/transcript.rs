@@ -98,6 +98,7 @@ impl Transcript {
     ///
     /// # Errors
     /// [`FieldTooLong`] for a field over 65,535 bytes.
+    #[inline(never)] // one frame less in its caller's
     pub fn begin(client: &ClientFields<'_>) -> Result<Self, FieldTooLong> {
         let mut transcript = Self(Sha256::new_with_prefix(b"dynamic-key transcript v2\0"));
         transcript.field(client.binding.name().as_bytes())?;
@@ -116,6 +117,7 @@ impl Transcript {
     ///
     /// # Errors
     /// [`FieldTooLong`] for a field over 65,535 bytes.
+    #[inline(never)] // one frame less in its caller's
     pub fn finish(mut self, server: &ServerFields<'_>) -> Result<TranscriptHash, FieldTooLong> {
         self.field(server.public_key)?;
         self.field(server.nonce)?;

@@ -24,7 +24,7 @@ use crate::error::{Code, Error, Incompatible, Misuse, Peer};
 use crate::log::debug;
 use crate::nonce::{NonceSequence, limit};
 use crate::replay::Outstanding;
-use crate::scheme::{NameList, Scheme};
+use crate::scheme::{NO_NAMES, NameList, Scheme};
 use crate::session::client::{Keys, ResponseBinding};
 use crate::session::server::plain_request_prefix;
 use crate::session::{ClientType, Expiry, Facts, Mode, Now, Opener, Sealer, Session, is_token, session_id};
@@ -303,11 +303,18 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         }
         provider.fill(&mut nonce)?;
         message.offer = Some((config.schemes, &nonce));
+        let transcript = self.begin_transcript(der, &nonce)?;
+        Ok((message.write(out)?, Some(transcript)))
+    }
+
+    #[inline(never)] // one frame less in its caller's
+    fn begin_transcript(&self, public_key: &[u8], nonce: &[u8]) -> Result<Transcript, Error> {
+        let config = &self.config;
         let schemes = NameList::of_schemes(config.schemes).map_err(|_| Misuse::InvalidConfiguration)?;
-        let transcript = Transcript::begin(&ClientFields {
+        Transcript::begin(&ClientFields {
             binding: Binding::DynamicKeyV2,
-            public_key: der,
-            nonce: &nonce,
+            public_key,
+            nonce,
             schemes: &schemes,
             device_id: config.device_id.as_bytes(),
             platform: config.platform,
@@ -315,8 +322,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
             client_id: config.client_id,
             kid: None,
         })
-        .map_err(|_| Misuse::InvalidConfiguration)?;
-        Ok((message.write(out)?, Some(transcript)))
+        .map_err(|_| Misuse::InvalidConfiguration.into())
     }
 
     /// Takes the answer: its HTTP status and the whole of its body.
@@ -405,6 +411,20 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         if choice.has_features()? {
             return Err(Peer::Downgrade.into()); // none was offered
         }
+        let confirmation = self.confirmation(transcript, &answer, choice, der, expires_at)?;
+        Ok((peer, Some(confirmation)))
+    }
+
+    /// What the answer has to be confirmed by: completes the transcript.
+    #[inline(never)] // one frame less in its caller's
+    fn confirmation(
+        &self,
+        transcript: Transcript,
+        answer: &AnswerFields<'_>,
+        choice: &ChoiceFields<'_>,
+        public_key: &[u8],
+        expires_at: &str,
+    ) -> Result<Confirmation, Error> {
         let mut room = [0; MAX_NONCE];
         let nonce = nonce(choice.nonce, &mut room)?;
         let proof = choice.proof()?;
@@ -414,7 +434,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         };
         let transcript = transcript
             .finish(&ServerFields {
-                public_key: der,
+                public_key,
                 nonce,
                 scheme: self.facts.scheme,
                 session_id: &self.facts.id,
@@ -424,17 +444,17 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
                 kid: identity.as_ref().map(|(kid, _)| kid),
                 expires_in: choice.expires_in.as_str(),
                 expire_token: answer.expire_token.as_str(),
-                offered_features: Some(&NameList::new()),
-                selected_features: Some(&NameList::new()),
+                offered_features: Some(&NO_NAMES),
+                selected_features: Some(&NO_NAMES),
             })
             .map_err(|_| Peer::Malformed)?;
         // Below pinned mode nobody could verify the signature: it is in the transcript, and that is all.
         let identity = identity.filter(|_| self.config.mode >= Mode::Pinned);
-        Ok((peer, Some(Confirmation { transcript, proof, identity })))
+        Ok(Confirmation { transcript, proof, identity })
     }
 
     /// Takes the session's facts as the answer has them.
-    #[inline(never)]
+    #[inline(never)] // one frame less in its caller's
     fn take_facts(&mut self, answer: &AnswerFields<'_>, expires_at: &str, sent: Now) -> Result<(), Error> {
         let facts = &mut self.facts;
         facts.id = session_id(answer.session_id).ok_or(Peer::Malformed)?;
@@ -493,30 +513,24 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         outcome: Result<P::SharedSecret, CryptoError>,
     ) -> Result<(), Error> {
         let confirmation = take!(self, State::Agreeing(confirmation) => confirmation);
-        let next = match (outcome, confirmation) {
-            (Ok(z), Some(confirmation)) => self.confirm(provider, z, confirmation),
-            (Ok(z), None) => self.plain_keys(provider, z).map(State::Finish),
+        let outcome = match (outcome, confirmation) {
+            (Ok(z), Some(confirmation)) => self.confirm(provider, z, &confirmation),
+            (Ok(z), None) => self.plain_keys(provider, z),
             (Err(error), _) => Err(error.into()),
         };
-        match next {
-            Ok(state) => {
-                self.state = state;
-                Ok(())
-            }
-            Err(error) => self.fail(error),
-        }
+        outcome.or_else(|error| self.fail(error))
     }
 
-    #[inline(never)]
+    #[inline(never)] // one frame less in its caller's
     fn confirm(
-        &self,
+        &mut self,
         provider: &mut P,
         z: P::SharedSecret,
-        confirmation: Confirmation,
-    ) -> Result<State<P, OUTSTANDING>, Error> {
+        confirmation: &Confirmation,
+    ) -> Result<(), Error> {
         let Confirmation { transcript, proof, identity } = confirmation;
-        let schedule = Schedule::new(provider, &transcript, z)?;
-        if !proof::matches(&schedule.proof(provider, &transcript)?, &proof) {
+        let schedule = Schedule::new(provider, transcript, z)?;
+        if !proof::matches(&schedule.proof(provider, transcript)?, proof) {
             return Err(Peer::Authentication.into());
         }
         let aead = self.facts.scheme.aead();
@@ -534,23 +548,24 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
             },
             exporter: Some(schedule.secret(provider, Label::Exporter)?),
         };
-        match identity {
+        self.state = match identity {
             Some((kid, signature)) => {
-                let statement = Statement::new(Role::Server, &transcript);
-                Ok(State::Verify(Verification { kid, statement, signature }, keys))
+                let statement = Statement::new(Role::Server, transcript);
+                State::Verify(Verification { kid: *kid, statement, signature: *signature }, keys)
             }
-            None if self.config.mode >= Mode::Pinned => Err(Peer::Downgrade.into()),
-            None => Ok(State::Finish(keys)),
-        }
+            None if self.config.mode >= Mode::Pinned => return Err(Peer::Downgrade.into()),
+            None => State::Finish(keys),
+        };
+        Ok(())
     }
 
     #[inline(never)]
-    fn plain_keys(&self, provider: &mut P, z: P::SharedSecret) -> Result<Keys<P, OUTSTANDING>, Error> {
+    fn plain_keys(&mut self, provider: &mut P, z: P::SharedSecret) -> Result<(), Error> {
         let mut random = [0; 4];
         provider.fill(&mut random)?;
         let prefix = plain_request_prefix(random);
         let (seal, open) = self.config.plain.keys(provider, z, &self.facts.id)?;
-        Ok(Keys {
+        self.state = State::Finish(Keys {
             sealer: Sealer {
                 traffic: Traffic { key: seal, iv: [0; NONCE_LEN] },
                 nonces: NonceSequence::new(prefix, limit::PLAIN_REQUESTS),
@@ -561,7 +576,8 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
                 outstanding: Outstanding::new(),
             },
             exporter: None,
-        })
+        });
+        Ok(())
     }
 
     /// The gateway's signature, to be verified by a key that the client pins.
@@ -596,9 +612,12 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     /// # Errors
     /// [`Misuse::WrongTurn`] when a step is missing, [`Misuse::HandshakeFailed`] when one failed.
     #[inline(never)]
-    pub fn finish(mut self) -> Result<Session<P, TOKEN, OUTSTANDING>, Error> {
-        let keys = take!(self, State::Finish(keys) => keys);
-        Ok(Session::new(self.facts, keys))
+    pub fn finish(self) -> Result<Session<P, TOKEN, OUTSTANDING>, Error> {
+        match self.state {
+            State::Finish(keys) => Ok(Session::new(self.facts, keys)),
+            State::Failed => Err(Misuse::HandshakeFailed.into()),
+            _ => Err(Misuse::WrongTurn.into()),
+        }
     }
 
     /// Performs the slow operations that are due, one after the other, until the machine needs something else.

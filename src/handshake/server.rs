@@ -19,7 +19,7 @@ use crate::crypto::{KeyId, Signature, Signer};
 use crate::envelope::Traffic;
 use crate::error::{Code, Error, Misuse, Peer};
 use crate::log::debug;
-use crate::scheme::{NameList, Preference, Scheme, negotiate};
+use crate::scheme::{NO_NAMES, NameList, Preference, Scheme, negotiate};
 use crate::session::server::plain_response_prefix;
 use crate::session::{ClientFacts, ClientType, Mode, ServerSession, SessionId, is_session_id, is_token};
 use core::fmt;
@@ -436,7 +436,7 @@ impl<P: Provider> ServerHandshake<P> {
                 expires_in: &digits(facts.expires_in),
                 expire_token: &digits(facts.expire_token),
                 offered_features: Some(&offered.features),
-                selected_features: Some(&NameList::new()), // none in this version
+                selected_features: Some(&NO_NAMES), // none in this version
             })
             .map_err(|_| ServerError::code(Code::MalformedRequest))?;
         let schedule = Schedule::new(provider, &transcript, z)?;
