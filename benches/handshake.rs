@@ -1,40 +1,39 @@
-//! A whole handshake, both ends, beside the curve operations that it cannot do without.
+//! A whole handshake, both ends, beside the operations on the curve that it cannot do without.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use dynamic_key::codec::spki::Group;
-use dynamic_key::crypto::software::{Identity, Software};
-use dynamic_key::crypto::{Provider, Signer};
+use dynamic_key::crypto::software::Software;
 use dynamic_key::session::Mode;
 use dynamic_key_benches::peers::{Party, Rng};
+use p256::ecdh::EphemeralSecret;
+use p256::ecdsa::signature::{Signer, Verifier};
+use p256::ecdsa::{Signature, SigningKey};
+use p256::elliptic_curve::Generate;
 use std::hint::black_box;
 
-/// Two key pairs and two agreements.
-fn agreements(provider: &mut Software<Rng>) {
-    let (one, one_public) = provider.generate(Group::P256).expect("the generator does not fail");
-    let (other, other_public) = provider.generate(Group::P256).expect("the generator does not fail");
-    let z = [provider.agree(one, &other_public), provider.agree(other, &one_public)];
-    black_box(z.map(|z| z.expect("both keys are valid")));
+/// Two ephemeral keys, and the agreement of each with the other's public key.
+fn agree(rng: &mut Rng) {
+    let [ours, theirs] = [(); 2].map(|()| EphemeralSecret::generate_from_rng(rng));
+    black_box(ours.diffie_hellman(&theirs.public_key()));
+    black_box(theirs.diffie_hellman(&ours.public_key()));
 }
 
 fn handshake(c: &mut Criterion) {
     let mut group = c.benchmark_group("handshake");
-    group.sample_size(20);
     for mode in [Mode::Plain, Mode::Confirmed, Mode::Pinned] {
         let mut party = Party::new(Software::new);
         group.bench_function(mode.name(), |b| b.iter(|| party.handshake(mode)));
     }
-    let mut provider = Software::new(Rng(1));
-    group.bench_function("bare: 2 key pairs, 2 agreements", |b| b.iter(|| agreements(&mut provider)));
-    let mut identity = Identity::generate(&mut Rng(2)).expect("the generator does not fail");
-    let pin = identity.public().expect("a generated key is valid");
-    group.bench_function("bare: the same, signing and verifying", |b| {
+    let mut rng = Rng(4);
+    group.bench_function("bare: 2 keys, 2 agreements", |b| b.iter(|| agree(&mut rng)));
+    let key = SigningKey::generate_from_rng(&mut rng);
+    let message = [7; 54];
+    group.bench_function("bare: 2 keys, 2 agreements, 1 signature, signed and verified", |b| {
         b.iter(|| {
-            agreements(&mut provider);
-            let signature = identity.sign(b"statement").expect("a key in memory signs");
-            pin.verify(b"statement", &signature).expect("it is its own signature")
+            agree(&mut rng);
+            let signature: Signature = key.sign(black_box(&message));
+            key.verifying_key().verify(black_box(&message), &signature).expect("it is authentic");
         });
     });
-    group.finish();
 }
 
 criterion_group!(benches, handshake);

@@ -16,9 +16,6 @@ use dynamic_key::session::{ClientType, Mode, Now, ServerSession, Session};
 #[derive(Clone, Debug)]
 pub struct Rng(pub u64);
 
-/// The two ends of one session.
-pub type Pair<P> = (Session<P, 64>, ServerSession<P>);
-
 impl rand_core::TryRng for Rng {
     type Error = Infallible;
 
@@ -56,6 +53,9 @@ impl ServerPolicy for Everybody {
     }
 }
 
+/// The session of the client and that of the gateway.
+pub type Sessions<K> = (Session<Software<Rng, K>, 64>, ServerSession<Software<Rng, K>>);
+
 /// What both ends bring to a handshake.
 #[derive(Debug)]
 pub struct Party<K> {
@@ -76,11 +76,11 @@ impl<K: TrafficKey> Party<K> {
     }
 
     /// A whole handshake under SCHEME-EC-AES2: hello, answer, and both sessions.
-    pub fn handshake(&mut self, mode: Mode) -> Pair<Software<Rng, K>> {
+    pub fn handshake(&mut self, mode: Mode) -> Sessions<K> {
         self.try_handshake(mode).expect("both ends are honest")
     }
 
-    fn try_handshake(&mut self, mode: Mode) -> Result<Pair<Software<Rng, K>>, Box<dyn core::error::Error>> {
+    fn try_handshake(&mut self, mode: Mode) -> Result<Sessions<K>, Box<dyn core::error::Error>> {
         let Self { device, gateway, identity, pins, buffer } = self;
         let config = ClientConfig {
             mode,

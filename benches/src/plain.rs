@@ -1,18 +1,26 @@
 //! The same envelope as a developer writes it who composes `aes-gcm`, `base64ct` and `serde-json-core` plainly, on buffers of
 //! the stack: seal, encode, serialize; parse, decode, open.
 //!
-//! It does less than `dynamic-key`: no session, no counter that is checked, no reading of strings with escapes.
+//! It reads every envelope that a peer may write, so it copies the strings that it receives: one that is borrowed keeps its
+//! escapes (some peers write each `/` as `\/`). It does less than `dynamic-key` all the same: no session, no counter that is
+//! checked, and what the parser lets pass.
 
 use crate::bare::{AAD, Key, TAG_LEN, next};
 use aes_gcm::aead::AeadInOut;
 use base64ct::{Base64, Encoding};
-use heapless::Vec;
+use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
-#[derive(Serialize, Deserialize)]
-struct Envelope<'a> {
+#[derive(Serialize)]
+struct Sent<'a> {
     nonce: &'a str,
     data: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Received<const TEXT: usize> {
+    nonce: String<16>,
+    data: String<TEXT>,
 }
 
 /// Seals a message in an envelope and opens it.
@@ -56,7 +64,7 @@ impl<K: Key, const SEALED: usize, const TEXT: usize> Channel<K, SEALED, TEXT> {
             .expect("it is short");
         sealed.extend_from_slice(&tag).expect("it fits");
         let (mut nonce_text, mut data_text) = ([0; 16], [0; TEXT]);
-        let envelope = Envelope {
+        let envelope = Sent {
             nonce: Base64::encode(&nonce, &mut nonce_text).expect("it fits"),
             data: Base64::encode(&sealed, &mut data_text).expect("it fits"),
         };
@@ -64,10 +72,12 @@ impl<K: Key, const SEALED: usize, const TEXT: usize> Channel<K, SEALED, TEXT> {
     }
 
     fn open(&self, text: &[u8]) -> Vec<u8, SEALED> {
-        let (envelope, _) = serde_json_core::from_slice::<Envelope<'_>>(text).expect("it is JSON");
+        let mut unescaped = [0; TEXT];
+        let (envelope, _) =
+            serde_json_core::from_slice_escaped::<Received<TEXT>>(text, &mut unescaped).expect("it is JSON");
         let (mut nonce, mut sealed) = ([0; 12], [0; SEALED]);
-        Base64::decode(envelope.nonce, &mut nonce).expect("it is base64");
-        let sealed = Base64::decode(envelope.data, &mut sealed).expect("it is base64");
+        Base64::decode(&envelope.nonce, &mut nonce).expect("it is base64");
+        let sealed = Base64::decode(&envelope.data, &mut sealed).expect("it is base64");
         let (text, tag) = sealed.split_last_chunk::<TAG_LEN>().expect("the tag is there");
         let mut message = Vec::from_slice(text).expect("it fits");
         self.key
@@ -83,5 +93,20 @@ impl<K: Key, const SEALED: usize, const TEXT: usize> SealOpen for Channel<K, SEA
     fn seal_and_open(&mut self, message: &[u8], read: &mut dyn FnMut(&[u8])) {
         let text = self.seal(message);
         read(&self.open(&text));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bare::Raw;
+
+    #[test]
+    fn escapes_are_read() {
+        let mut channel = Channel::<Raw, 272, 1000>::new();
+        let text = channel.seal(&[b'?'; 256]);
+        let escaped = core::str::from_utf8(&text).unwrap().replace('/', r"\/");
+        assert!(escaped.len() > text.len());
+        assert_eq!(channel.open(escaped.as_bytes()), [b'?'; 256]);
     }
 }
