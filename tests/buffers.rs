@@ -1,7 +1,6 @@
 //! Buffer contracts: for every call that writes, `needed` bytes work, one less gives `BufferTooSmall { needed }`, and then
 //! nothing has changed. And what a session takes of memory.
 #![allow(
-    clippy::string_slice,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,

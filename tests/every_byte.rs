@@ -28,7 +28,7 @@ const REQUEST: &str = "/api/request/v2";
 fn variants(text: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     let bits = (0..8).map(|bit| 1 << bit);
     let flips = (0..text.len()).flat_map(move |at| bits.clone().map(move |mask| (at, text[at] ^ mask)));
-    let others = (0..text.len()).flat_map(|at| b"\0\"\\ ,}0".map(|byte| (at, byte)));
+    let others = (0..text.len()).flat_map(|at| b"\"\\0".map(|byte| (at, byte)));
     let edits = flips.chain(others).filter(|(at, byte)| text[*at] != *byte);
     let edited = edits.map(|(at, byte)| {
         let mut text = text.to_vec();
@@ -130,7 +130,7 @@ fn hellos(mode: Mode) {
         world.end(&id);
     }
     println!("{mode:?}: {refused} refused, {answered} answered");
-    assert!(refused > 10 * hello.len() && answered > hello.len() / 2, "both happen");
+    assert!(refused > 7 * hello.len() && answered > hello.len() / 4, "both happen");
     call(&mut session, &mut provider, &mut world);
 }
 
@@ -200,7 +200,7 @@ fn answers(mode: Mode) {
         harmless += 1;
     }
     println!("{mode:?}: {refused} refused, {neutral} neutral, {harmless} harmless");
-    assert!(refused > 10 * answer.len());
+    assert!(refused > 5 * answer.len());
     let (mut session, mut provider) = device.accept(status, &answer).unwrap();
     call(&mut session, &mut provider, &mut world);
 }

@@ -15,7 +15,7 @@ use dynamic_key::client::{Client, ClientError};
 use dynamic_key::crypto::software::{Identity, PinnedKey, Pins, Software};
 use dynamic_key::crypto::{CryptoError, Signer};
 use dynamic_key::gateway::allowlist::DEFAULT_RULES;
-use dynamic_key::gateway::{Allowlist, Clients, FixedStore, Gateway, Opened, SessionStore, TokenKey};
+use dynamic_key::gateway::{Allowlist, Clients, FixedStore, Gateway, Opened, TokenKey};
 use dynamic_key::handshake::{ClientConfig, ClientHandshake, ClientNeed};
 use dynamic_key::request::Request;
 use dynamic_key::session::{ClientType, Mode, Now, Session};
@@ -375,83 +375,4 @@ fn a_silent_generator_is_an_error_and_never_a_weak_key() {
     let outcome = handshake.hello(&mut provider, Now::UNKNOWN, &mut [0; 1024]);
     assert_eq!(outcome, Err(Error::Crypto(CryptoError::Random)));
     assert_eq!(handshake.need(), ClientNeed::Nothing);
-}
-
-/// A store that stops answering between any two steps: nothing is served unchecked.
-#[test]
-fn a_store_that_cannot_answer_is_told_so() {
-    use dynamic_key::codec::timestamp::Timestamp;
-    use dynamic_key::gateway::{StoreError, sessions::SlotHandle};
-    use dynamic_key::nonce::WireNonce;
-    use dynamic_key::session::ServerSession;
-
-    struct Flaky<'s> {
-        inner: &'s mut FixedStore<Provider, 8, 2, 64>,
-        /// Which of its calls fails from now on.
-        down: &'static str,
-    }
-    impl Flaky<'_> {
-        fn up(&self, call: &str) -> Result<(), StoreError> {
-            if self.down == call { Err(StoreError::Unavailable) } else { Ok(()) }
-        }
-    }
-    impl SessionStore<Provider> for Flaky<'_> {
-        type Handle = SlotHandle;
-        fn find(&mut self, id: &str, now: Timestamp) -> Result<SlotHandle, StoreError> {
-            self.up("find")?;
-            self.inner.find(id, now)
-        }
-        fn session<'s>(&'s self, handle: &'s SlotHandle) -> Option<&'s ServerSession<Provider>> {
-            self.inner.session(handle)
-        }
-        fn insert(&mut self, session: ServerSession<Provider>, now: Timestamp) -> Result<(), StoreError> {
-            self.up("insert")?;
-            self.inner.insert(session, now)
-        }
-        fn commit(&mut self, handle: &SlotHandle, nonce: WireNonce) -> Result<(), StoreError> {
-            self.up("commit")?;
-            self.inner.commit(handle, nonce)
-        }
-        fn charge(&mut self, handle: &SlotHandle, blocks: u64) -> Result<(), StoreError> {
-            self.up("charge")?;
-            self.inner.charge(handle, blocks)
-        }
-        fn end(&mut self, id: &str, now: Timestamp) {
-            self.inner.end(id, now);
-        }
-    }
-
-    for mode in MODES {
-        let mut ends = Ends::new(mode, TokenKey::hs256(&[7; 32]).unwrap());
-        let mut session = ends.shake().unwrap();
-        let headers = request_headers(session.facts().id(), session.facts().token());
-        for down in ["find", "commit", "charge", ""] {
-            let mut text = vec![0; 1024];
-            let length = Request::get("/countries/get").write(&mut text).unwrap();
-            let (length, exchange) = session.seal(&mut ends.device, Now::UNKNOWN, &mut text, length).unwrap();
-            let Ends { gateway, store, own, .. } = &mut ends;
-            let mut store = Flaky { inner: store, down };
-            let opened =
-                gateway.open_request(own, &mut store, START, &head_of(&headers), &mut text, length).unwrap();
-            let reply = match opened {
-                Opened::Reply(reply) => reply,
-                Opened::Admitted(admitted) => {
-                    assert!(matches!(down, "charge" | ""), "{down}");
-                    let responder = admitted.responder;
-                    let sealed = gateway.seal_response(own, &mut store, responder, 200, &mut text, 2);
-                    sealed.map_err(|(error, _)| error).unwrap()
-                }
-            };
-            let expected = if down.is_empty() { None } else { Some(Code::StoreUnavailable) };
-            assert_eq!(reply.code, expected, "{mode:?}: {down}");
-            let opened = session.open(&mut ends.device, reply.status, &mut text[..reply.length]);
-            match expected {
-                Some(code) => assert_eq!(opened.unwrap_err(), Error::Refused(code), "unsealed"),
-                None => assert!(opened.is_ok()),
-            }
-            session.abandon(&exchange);
-        }
-        ends.call(&mut session).unwrap();
-        ends.fuse.check_nonces();
-    }
 }

@@ -118,6 +118,11 @@ fn a_plain_session_that_is_full_is_gone() {
 
 #[test]
 fn a_key_seals_so_many_blocks_and_no_more() {
+    let mut replay = Replay::<2, 0>::new(Mode::Confirmed);
+    assert_eq!(replay.charge(limit::BLOCKS + 1), Err(StoreError::Exhausted));
+    assert_eq!((replay.charge(limit::BLOCKS), replay.charge(0)), (Ok(()), Ok(())));
+    assert_eq!(replay.charge(1), Err(StoreError::Exhausted));
+    assert_eq!(replay.charge(u64::MAX), Err(StoreError::Exhausted));
     for mode in MODES {
         let mut world = World::new(1);
         let (mut session, mut provider) = device(mode, &world).shake(&mut world);

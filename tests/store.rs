@@ -1,4 +1,5 @@
-//! Two requests with one nonce, raced: a store whose check-and-commit is one step serves exactly one of them.
+//! What a gateway makes of its store: of two requests with one nonce, raced, exactly one is served, because
+//! check-and-commit is one step; and where a store cannot answer, nothing is served unchecked.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -10,19 +11,22 @@
 
 mod support;
 
-use dynamic_key::Code;
 use dynamic_key::codec::timestamp::Timestamp;
+use dynamic_key::crypto::Signer;
 use dynamic_key::crypto::software::Software;
-use dynamic_key::gateway::sessions::Replay;
-use dynamic_key::gateway::{Opened, SessionStore, StoreError};
+use dynamic_key::gateway::sessions::{Replay, SlotHandle};
+use dynamic_key::gateway::{FixedStore, Opened, SessionStore, StoreError};
 use dynamic_key::nonce::WireNonce;
 use dynamic_key::request::Request;
 use dynamic_key::scheme::Scheme;
 use dynamic_key::session::ServerSession;
+use dynamic_key::{Code, Error};
 use std::collections::HashMap;
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
-use support::{Device, MODES, START, Seeded, Soft, World, head_of, hello_headers, request_headers, seal};
+use support::{
+    Device, MODES, START, Seeded, Soft, World, call, head_of, hello_headers, request_headers, seal,
+};
 
 /// Sessions that many threads share: no lock is held while a message is opened or sealed.
 #[derive(Clone, Default)]
@@ -134,5 +138,100 @@ fn what_both_have_opened_only_one_may_commit() {
         assert_eq!(SessionStore::<Soft>::commit(store, &handle, first.nonce()), Ok(()));
         let again = SessionStore::<Soft>::commit(store, &handle, second.nonce());
         assert_eq!(again, Err(StoreError::Replayed));
+    }
+}
+
+/// A store of which one call fails.
+struct Flaky<'s> {
+    inner: &'s mut FixedStore<Soft, 32, 32, 64>,
+    down: &'static str,
+}
+
+impl Flaky<'_> {
+    fn up(&self, call: &str) -> Result<(), StoreError> {
+        if self.down == call { Err(StoreError::Unavailable) } else { Ok(()) }
+    }
+}
+
+impl SessionStore<Soft> for Flaky<'_> {
+    type Handle = SlotHandle;
+
+    fn find(&mut self, id: &str, now: Timestamp) -> Result<SlotHandle, StoreError> {
+        self.up("find")?;
+        SessionStore::<Soft>::find(self.inner, id, now)
+    }
+
+    fn session<'s>(&'s self, handle: &'s SlotHandle) -> Option<&'s ServerSession<Soft>> {
+        self.inner.session(handle)
+    }
+
+    fn insert(&mut self, session: ServerSession<Soft>, now: Timestamp) -> Result<(), StoreError> {
+        self.up("insert")?;
+        self.inner.insert(session, now)
+    }
+
+    fn commit(&mut self, handle: &SlotHandle, nonce: WireNonce) -> Result<(), StoreError> {
+        self.up("commit")?;
+        SessionStore::<Soft>::commit(self.inner, handle, nonce)
+    }
+
+    fn charge(&mut self, handle: &SlotHandle, blocks: u64) -> Result<(), StoreError> {
+        self.up("charge")?;
+        SessionStore::<Soft>::charge(self.inner, handle, blocks)
+    }
+
+    fn end(&mut self, id: &str, now: Timestamp) {
+        SessionStore::<Soft>::end(self.inner, id, now);
+    }
+}
+
+#[test]
+fn a_store_that_cannot_answer_is_told_so() {
+    for mode in MODES {
+        let mut world = World::new(1);
+        let device = Device::new(mode, &Scheme::ELLIPTIC, &world);
+        let (mut session, mut own) = device.shake(&mut world);
+        let headers = request_headers(session.facts().id(), session.facts().token());
+        for down in ["insert", "find", "commit", "charge", ""] {
+            let expected = if down.is_empty() { None } else { Some(Code::StoreUnavailable) };
+            let World { gateway, store, provider, identity, .. } = &mut world;
+            let mut store = Flaky { inner: store, down };
+            let mut buffer = vec![0; 4096];
+            let reply = if down == "insert" {
+                let hello = Device { seed: 3, ..device.clone() }.hello();
+                buffer[..hello.len()].copy_from_slice(&hello);
+                let (head, identity) = (hello_headers(), Some(identity as &mut dyn Signer));
+                let head = head_of(&head);
+                gateway
+                    .accept(provider, identity, &mut store, START, &head, &mut buffer, hello.len())
+                    .unwrap()
+            } else {
+                let (text, exchange) = seal(&mut session, &mut own, &Request::get("/countries/get"));
+                buffer[..text.len()].copy_from_slice(&text);
+                let head = head_of(&headers);
+                let opened = gateway
+                    .open_request(provider, &mut store, START, &head, &mut buffer, text.len())
+                    .unwrap();
+                let reply = match opened {
+                    Opened::Reply(reply) => reply,
+                    Opened::Admitted(admitted) => {
+                        assert!(matches!(down, "charge" | ""), "{down}");
+                        let responder = admitted.responder;
+                        let sealed =
+                            gateway.seal_response(provider, &mut store, responder, 200, &mut buffer, 2);
+                        sealed.map_err(|(error, _)| error).unwrap()
+                    }
+                };
+                let opened = session.open(&mut own, reply.status, &mut buffer[..reply.length]);
+                match expected {
+                    Some(code) => assert_eq!(opened.unwrap_err(), Error::Refused(code), "unsealed"),
+                    None => assert!(opened.is_ok()),
+                }
+                session.abandon(&exchange);
+                reply
+            };
+            assert_eq!(reply.code, expected, "{mode:?}: {down}");
+        }
+        call(&mut session, &mut own, &mut world);
     }
 }
