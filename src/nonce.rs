@@ -107,6 +107,13 @@ impl NonceSequence {
         Self { prefix, next: 0, limit, blocks: 0 }
     }
 
+    /// A sequence that has sealed `next` messages of `blocks` blocks, which would take a while.
+    #[cfg(test)]
+    pub(crate) const fn worn(mut self, next: u64, blocks: u64) -> Self {
+        (self.next, self.blocks) = (next, blocks);
+        self
+    }
+
     /// Whether another message of `len` bytes may be sealed.
     ///
     /// # Errors

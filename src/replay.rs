@@ -1,5 +1,7 @@
 //! Nonces coming in (§2.4): sliding windows over counters, exact sets for plain mode, and a client's outstanding counters.
 
+use crate::nonce::limit;
+
 /// A counter or nonce that was seen before, or is too old to tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Replayed;
@@ -86,7 +88,8 @@ impl<const WORDS: usize> Default for Window<WORDS> {
     }
 }
 
-/// An exact set of at most `N` nonces. It never forgets: when it is full, the session ends.
+/// An exact set of at most `N` nonces, and of no more than a plain session may carry. It never forgets: when it is full,
+/// the session ends.
 #[derive(Clone, Debug)]
 pub struct NonceSet<const N: usize> {
     sorted: heapless::Vec<[u8; 12], N>,
@@ -121,6 +124,7 @@ impl<const N: usize> NonceSet<N> {
     pub fn commit(&mut self, nonce: &[u8; 12]) -> Result<(), NonceSetError> {
         match self.sorted.binary_search(nonce) {
             Ok(_) => Err(NonceSetError::Replayed),
+            Err(_) if self.sorted.len() as u64 >= limit::PLAIN_REQUESTS => Err(NonceSetError::Full),
             Err(place) => self.sorted.insert(place, *nonce).map_err(|_| NonceSetError::Full),
         }
     }

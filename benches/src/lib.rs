@@ -31,10 +31,13 @@ mod tests {
         assert_eq!(bare.seal_and_open(&text(len)), text(len));
     }
 
-    fn plain<K: Key>(len: usize) {
-        let mut plain = plain::Channel::<K>::new(len);
-        assert_eq!(plain.seal_and_open(&text(len)), text(len));
-        assert_eq!(plain.seal_and_open(&text(len)), text(len));
+    fn plain<K: Key + 'static>(len: usize) {
+        let mut plain = plain::channel::<K>(len);
+        for _ in 0..2 {
+            let mut read = Vec::new();
+            plain.seal_and_open(&text(len), &mut |message| read.extend_from_slice(message));
+            assert_eq!(read, text(len));
+        }
     }
 
     #[test]

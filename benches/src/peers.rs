@@ -53,6 +53,9 @@ impl ServerPolicy for Everybody {
     }
 }
 
+/// The session of the client and that of the gateway.
+pub type Sessions<K> = (Session<Software<Rng, K>, 64>, ServerSession<Software<Rng, K>>);
+
 /// What both ends bring to a handshake.
 #[derive(Debug)]
 pub struct Party<K> {
@@ -73,19 +76,11 @@ impl<K: TrafficKey> Party<K> {
     }
 
     /// A whole handshake under SCHEME-EC-AES2: hello, answer, and both sessions.
-    pub fn handshake(
-        &mut self,
-        mode: Mode,
-    ) -> (Session<Software<Rng, K>, 64>, ServerSession<Software<Rng, K>>) {
+    pub fn handshake(&mut self, mode: Mode) -> Sessions<K> {
         self.try_handshake(mode).expect("both ends are honest")
     }
 
-    #[allow(clippy::type_complexity, reason = "it is spelled out once more")]
-    fn try_handshake(
-        &mut self,
-        mode: Mode,
-    ) -> Result<(Session<Software<Rng, K>, 64>, ServerSession<Software<Rng, K>>), Box<dyn core::error::Error>>
-    {
+    fn try_handshake(&mut self, mode: Mode) -> Result<Sessions<K>, Box<dyn core::error::Error>> {
         let Self { device, gateway, identity, pins, buffer } = self;
         let config = ClientConfig {
             mode,

@@ -1,78 +1,112 @@
-//! The same envelope as a developer writes it who composes `aes-gcm`, `base64ct`, `serde` and `serde-json-core` without
-//! further ado: seal, encode, serialize; parse, decode, open.
+//! The same envelope as a developer writes it who composes `aes-gcm`, `base64ct` and `serde-json-core` plainly, on buffers of
+//! the stack: seal, encode, serialize; parse, decode, open.
+//!
+//! It reads every envelope that a peer may write, so it copies the strings that it receives: one that is borrowed keeps its
+//! escapes (some peers write each `/` as `\/`). It does less than `dynamic-key` all the same: no session, no counter that is
+//! checked, and what the parser lets pass.
 
 use crate::bare::{AAD, Key, TAG_LEN, next};
 use aes_gcm::aead::AeadInOut;
 use base64ct::{Base64, Encoding};
+use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
-#[derive(Serialize, Deserialize)]
-struct Envelope<'a> {
+#[derive(Serialize)]
+struct Sent<'a> {
     nonce: &'a str,
     data: &'a str,
 }
 
-/// Both ends of a channel of JSON envelopes.
-#[derive(Debug)]
-pub struct Channel<K> {
-    key: K,
-    nonce: u64,
-    sent: Vec<u8>,
-    data: Vec<u8>,
-    wire: Vec<u8>,
-    received: Vec<u8>,
+#[derive(Deserialize)]
+struct Received<const TEXT: usize> {
+    nonce: String<16>,
+    data: String<TEXT>,
 }
 
-impl<K: Key> Channel<K> {
-    /// For messages of at most `len` bytes.
-    #[must_use]
-    pub fn new(len: usize) -> Self {
-        let sealed = len + TAG_LEN;
-        let encoded = sealed.div_ceil(3) * 4;
-        Self {
-            key: K::new(),
-            nonce: 0,
-            sent: vec![0; sealed],
-            data: vec![0; encoded],
-            wire: vec![0; encoded + 64],
-            received: vec![0; sealed],
-        }
+/// Seals a message in an envelope and opens it.
+pub trait SealOpen {
+    /// Shows `read` what came out.
+    fn seal_and_open(&mut self, message: &[u8], read: &mut dyn FnMut(&[u8]));
+}
+
+/// A channel for messages of one of the [`LENGTHS`](crate::LENGTHS).
+///
+/// # Panics
+/// For any other length.
+#[must_use]
+pub fn channel<K: Key + 'static>(len: usize) -> Box<dyn SealOpen> {
+    match len {
+        64 => Box::new(Channel::<K, 80, 160>::new()),
+        256 => Box::new(Channel::<K, 272, 416>::new()),
+        1024 => Box::new(Channel::<K, 1040, 1440>::new()),
+        16_384 => Box::new(Channel::<K, 16_400, 21_920>::new()),
+        _ => panic!("no buffers for {len} bytes"),
+    }
+}
+
+/// Both ends; `SEALED` has room for ciphertext and tag, `TEXT` for the envelope.
+struct Channel<K, const SEALED: usize, const TEXT: usize> {
+    key: K,
+    nonce: u64,
+}
+
+impl<K: Key, const SEALED: usize, const TEXT: usize> Channel<K, SEALED, TEXT> {
+    fn new() -> Self {
+        Self { key: K::new(), nonce: 0 }
     }
 
-    /// Seals `message` in an envelope and opens it.
-    pub fn seal_and_open(&mut self, message: &[u8]) -> &[u8] {
-        let length = self.seal(message);
-        self.open(length)
-    }
-
-    fn seal(&mut self, message: &[u8]) -> usize {
+    fn seal(&mut self, message: &[u8]) -> Vec<u8, TEXT> {
         let nonce = next(&mut self.nonce);
-        let (text, rest) = self.sent.split_at_mut(message.len());
-        text.copy_from_slice(message);
+        let mut sealed = Vec::<u8, SEALED>::from_slice(message).expect("it fits");
         let tag = self
             .key
-            .with(|key| key.encrypt_inout_detached(&nonce.into(), AAD, text.into()))
+            .with(|key| key.encrypt_inout_detached(&nonce.into(), AAD, sealed.as_mut_slice().into()))
             .expect("it is short");
-        rest[..TAG_LEN].copy_from_slice(&tag);
-        let mut nonce_text = [0; 16];
-        let envelope = Envelope {
+        sealed.extend_from_slice(&tag).expect("it fits");
+        let (mut nonce_text, mut data_text) = ([0; 16], [0; TEXT]);
+        let envelope = Sent {
             nonce: Base64::encode(&nonce, &mut nonce_text).expect("it fits"),
-            data: Base64::encode(&self.sent[..message.len() + TAG_LEN], &mut self.data).expect("it fits"),
+            data: Base64::encode(&sealed, &mut data_text).expect("it fits"),
         };
-        serde_json_core::to_slice(&envelope, &mut self.wire).expect("it fits")
+        serde_json_core::to_vec(&envelope).expect("it fits")
     }
 
-    fn open(&mut self, length: usize) -> &[u8] {
+    fn open(&self, text: &[u8]) -> Vec<u8, SEALED> {
+        let mut unescaped = [0; TEXT];
         let (envelope, _) =
-            serde_json_core::from_slice::<Envelope<'_>>(&self.wire[..length]).expect("it is JSON");
-        let mut nonce = [0; 12];
-        Base64::decode(envelope.nonce, &mut nonce).expect("it is base64");
-        let length = Base64::decode(envelope.data, &mut self.received).expect("it is base64").len();
-        let (text, tag) =
-            self.received[..length].split_last_chunk_mut::<TAG_LEN>().expect("the tag is there");
+            serde_json_core::from_slice_escaped::<Received<TEXT>>(text, &mut unescaped).expect("it is JSON");
+        let (mut nonce, mut sealed) = ([0; 12], [0; SEALED]);
+        Base64::decode(&envelope.nonce, &mut nonce).expect("it is base64");
+        let sealed = Base64::decode(&envelope.data, &mut sealed).expect("it is base64");
+        let (text, tag) = sealed.split_last_chunk::<TAG_LEN>().expect("the tag is there");
+        let mut message = Vec::from_slice(text).expect("it fits");
         self.key
-            .with(|key| key.decrypt_inout_detached(&nonce.into(), AAD, text.into(), (&*tag).into()))
+            .with(|key| {
+                key.decrypt_inout_detached(&nonce.into(), AAD, message.as_mut_slice().into(), tag.into())
+            })
             .expect("it is authentic");
-        text
+        message
+    }
+}
+
+impl<K: Key, const SEALED: usize, const TEXT: usize> SealOpen for Channel<K, SEALED, TEXT> {
+    fn seal_and_open(&mut self, message: &[u8], read: &mut dyn FnMut(&[u8])) {
+        let text = self.seal(message);
+        read(&self.open(&text));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bare::Raw;
+
+    #[test]
+    fn escapes_are_read() {
+        let mut channel = Channel::<Raw, 272, 1000>::new();
+        let text = channel.seal(&[b'?'; 256]);
+        let escaped = core::str::from_utf8(&text).unwrap().replace('/', r"\/");
+        assert!(escaped.len() > text.len());
+        assert_eq!(channel.open(escaped.as_bytes()), [b'?'; 256]);
     }
 }

@@ -1,7 +1,7 @@
 //! How the demonstration is told: chapters, quotations, and what was verified.
 
 use std::fmt::Display;
-use std::io::{IsTerminal as _, stdout};
+use std::io::{IsTerminal as _, Write as _, stdout};
 
 /// The longest line of a quotation, in characters.
 const WIDTH: usize = 100;
@@ -48,28 +48,28 @@ impl Story {
     }
 
     pub(crate) fn chapter(&self, title: &str) {
-        println!("\n{}", self.look(Look::Title, format!("═══ {title} ═══")));
+        tell(format_args!("\n{}", self.look(Look::Title, format!("═══ {title} ═══"))));
     }
 
     pub(crate) fn scene(&mut self, title: &str, tells: &str) {
-        println!("\n{}  {tells}", self.look(Look::Title, format!("{title}.")));
+        tell(format_args!("\n{}  {tells}", self.look(Look::Title, format!("{title}."))));
         self.scene = title.into();
     }
 
     pub(crate) fn say(&self, line: &str) {
-        println!("  {line}");
+        tell(format_args!("  {line}"));
     }
 
     /// Text of the wire or of an end, whole, in lines that a terminal can hold.
     pub(crate) fn quote(&self, look: Look, who: &str, text: &str) {
-        println!("  {}", self.look(look, who));
+        tell(format_args!("  {}", self.look(look, who)));
         for line in text.trim_end().lines() {
             let characters: Vec<char> = line.chars().collect();
             if characters.is_empty() {
-                println!("  {}", self.look(look, "│"));
+                tell(format_args!("  {}", self.look(look, "│")));
             }
             for part in characters.chunks(WIDTH) {
-                println!("  {} {}", self.look(look, "│"), String::from_iter(part));
+                tell(format_args!("  {} {}", self.look(look, "│"), String::from_iter(part)));
             }
         }
     }
@@ -80,7 +80,7 @@ impl Story {
         *count = count.saturating_add(1);
         let mark =
             if holds { self.look(Look::Good, "✓") } else { self.look(Look::Bad, "✗ NOT AS TOLD:") };
-        println!("  {mark} {observed}");
+        tell(format_args!("  {mark} {observed}"));
     }
 
     /// As [`Story::check`], for what became of an attack: the summary has it again.
@@ -100,7 +100,7 @@ impl Story {
     pub(crate) fn end(self) -> bool {
         self.chapter("Summary");
         for (scene, observed) in &self.refusals {
-            println!("  {scene:<24}  {observed}");
+            tell(format_args!("  {scene:<24}  {observed}"));
         }
         let Self { held, broken, .. } = self;
         let as_told = broken == 0 && held > 0;
@@ -109,11 +109,16 @@ impl Story {
         } else {
             (Look::Bad, format!("{broken} of {} observations were not as told.", held.saturating_add(broken)))
         };
-        println!("\n  {}", self.look(look, line));
+        tell(format_args!("\n  {}", self.look(look, line)));
         as_told
     }
 
     fn look(&self, look: Look, text: impl Display) -> String {
         if self.colour { format!("\x1b[{}m{text}\x1b[0m", look.parameters()) } else { text.to_string() }
     }
+}
+
+/// One line on standard output. If nobody listens any more, the story goes on: its end still matters.
+fn tell(line: impl Display) {
+    let _ = writeln!(stdout().lock(), "{line}");
 }

@@ -221,7 +221,9 @@ impl BackOff {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::Uptime;
+    use crate::crypto::software::Software;
+    use crate::session::client::tests::Silent;
+    use crate::session::{ClientType, Uptime};
 
     #[test]
     fn hints_renew_less_and_less_often() {
@@ -239,6 +241,29 @@ mod tests {
         for _ in 0..20 {
             assert!(back_off.permits(Now::UNKNOWN));
         }
+    }
+
+    /// A key may be used up before its counters are. Nothing has left, so any request is repeated under a new one.
+    #[test]
+    fn an_exhausted_session_is_renewed_once() {
+        #[derive(Debug, PartialEq)]
+        struct Never;
+        impl TransportError for Never {
+            fn request_left(&self) -> bool {
+                false
+            }
+            fn is_timeout(&self) -> bool {
+                false
+            }
+        }
+        let config = ClientConfig::new(ClientType::Internal, "client", "device", "server");
+        let mut state = State::<Software<Silent>, 0>::new(config).unwrap();
+        let exhausted = || Failure::<Never>::Before(Error::SessionExhausted);
+        let post = Request::post("/", b"{}");
+        assert_eq!(state.after(Now::UNKNOWN, &post, Try::First, exhausted()), Ok(Try::Second));
+        assert!(state.doubtful);
+        let outcome = state.after(Now::UNKNOWN, &post, Try::Second, exhausted());
+        assert_eq!(outcome, Err(ClientError::Core(Error::SessionExhausted)));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //!
 //! No branch and no index is written here that depends on a byte or on a character but the padding, and the
 //! whole text is read before it is refused. What is compiled from comparisons is the compiler's choice all
-//! the same: secrets go by [`url_encode`] and [`url_decode`], which `base64ct` computes.
+//! the same: secrets go by [`url_encode_secret`] and [`url_decode_secret`], which `base64ct` computes.
 
 use super::BufferTooSmall;
 use base64ct::{Base64UrlUnpadded, Encoding};
@@ -170,7 +170,15 @@ pub fn decode_in_place(text: &mut [u8]) -> Result<usize, Base64Error> {
 pub fn url_encode<'o>(input: &[u8], out: &'o mut [u8]) -> Result<&'o str, BufferTooSmall> {
     let needed = url_encoded_len(input.len());
     let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
-    Base64UrlUnpadded::encode(input, out).map_err(|_| BufferTooSmall { needed })
+    for (bytes, text) in input.chunks(BYTES).zip(out.chunks_mut(CHARACTERS)) {
+        let (mut chunk, mut characters) = ([0; BYTES], [0; CHARACTERS]);
+        copy_head(bytes, &mut chunk, bytes.len());
+        write_characters(&groups_of_bytes(&chunk), &mut characters);
+        for (to, from) in text.iter_mut().zip(characters) {
+            *to = url_character(from);
+        }
+    }
+    Ok(core::str::from_utf8(out).unwrap_or_default())
 }
 
 /// Reads canonical base64url (RFC 4648 §5, no padding) and writes its bytes at the start of `out`.
@@ -179,12 +187,65 @@ pub fn url_encode<'o>(input: &[u8], out: &'o mut [u8]) -> Result<&'o str, Buffer
 ///
 /// As [`decode`].
 pub fn url_decode<'o>(text: &[u8], out: &'o mut [u8]) -> Result<&'o [u8], Base64Error> {
+    let out = url_room(text, out)?;
+    let mut judge = Judge::new();
+    for (text, bytes) in text.chunks(CHARACTERS).zip(out.chunks_mut(BYTES)) {
+        let mut chunk = [0; CHARACTERS];
+        for (to, from) in chunk.iter_mut().zip(text) {
+            *to = character_of_url(*from);
+        }
+        decode_piece(chunk.get(..text.len()).unwrap_or_default(), bytes, &mut judge);
+    }
+    judge.verdict()?;
+    Ok(out)
+}
+
+/// As [`url_encode`], for secrets.
+///
+/// # Errors
+///
+/// As there.
+pub fn url_encode_secret<'o>(input: &[u8], out: &'o mut [u8]) -> Result<&'o str, BufferTooSmall> {
+    let needed = url_encoded_len(input.len());
+    let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
+    Base64UrlUnpadded::encode(input, out).map_err(|_| BufferTooSmall { needed })
+}
+
+/// As [`url_decode`], for secrets.
+///
+/// # Errors
+///
+/// As there.
+pub fn url_decode_secret<'o>(text: &[u8], out: &'o mut [u8]) -> Result<&'o [u8], Base64Error> {
+    Base64UrlUnpadded::decode(text, url_room(text, out)?).map_err(|_| Base64Error::Malformed)
+}
+
+/// The room that the bytes of a base64url text take in `out`.
+fn url_room<'o>(text: &[u8], out: &'o mut [u8]) -> Result<&'o mut [u8], Base64Error> {
     if text.len() % 4 == 1 {
         return Err(Base64Error::Malformed);
     }
     let needed = decoded_len_bound(text.len());
-    let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
-    Base64UrlUnpadded::decode(text, out).map_err(|_| Base64Error::Malformed)
+    Ok(out.get_mut(..needed).ok_or(BufferTooSmall { needed })?)
+}
+
+/// The character of base64url (§5) for one of base64 (§4).
+const fn url_character(character: u8) -> u8 {
+    match character {
+        b'+' => b'-',
+        b'/' => b'_',
+        other => other,
+    }
+}
+
+/// The inverse; what is not of base64url becomes what is not of base64.
+const fn character_of_url(character: u8) -> u8 {
+    match character {
+        b'-' => b'+',
+        b'_' => b'/',
+        b'+' | b'/' => 0,
+        other => other,
+    }
 }
 
 /// Bytes of a padded text, by its length and padding.

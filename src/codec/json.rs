@@ -102,10 +102,27 @@ pub fn value(text: &[u8]) -> Result<Value<'_>, JsonError> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Value<'a> {
     raw: &'a str,
-    /// Where `raw` starts in the whole text.
-    at: usize,
-    /// Whether it is a string with escapes.
-    escaped: bool,
+    place: Place,
+}
+
+/// Where a value starts in the whole text, and whether it is a string with escapes: one word for both, so that a view is
+/// three words, and an optional view no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place(usize);
+
+impl Place {
+    /// No slice is so long that its length does not fit into all bits but one.
+    const fn new(at: usize, escaped: bool) -> Self {
+        Self(at << 1 | escaped as usize)
+    }
+
+    const fn at(self) -> usize {
+        self.0 >> 1
+    }
+
+    const fn is_escaped(self) -> bool {
+        self.0 & 1 == 1
+    }
 }
 
 impl<'a> Value<'a> {
@@ -124,7 +141,7 @@ impl<'a> Value<'a> {
     /// Where [`Value::raw`] stands in the text that was given to [`object`].
     #[must_use]
     pub const fn range(self) -> Range<usize> {
-        self.at..self.at.wrapping_add(self.raw.len())
+        self.place.at()..self.place.at().wrapping_add(self.raw.len())
     }
 
     /// Whether this is `null`.
@@ -147,7 +164,7 @@ impl<'a> Value<'a> {
     pub fn string(self) -> Result<Str<'a>, JsonError> {
         let raw =
             self.raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')).ok_or(JsonError::WrongType)?;
-        Ok(Str::new(raw, self.at.wrapping_add(1), self.escaped))
+        Ok(Str::new(raw, Place::new(self.place.at().wrapping_add(1), self.place.is_escaped())))
     }
 
     /// The integer, 0 to 2⁵³ − 1, in plain digits: without sign, fraction, exponent. [`Value::raw`] has its
@@ -234,7 +251,7 @@ impl<'a> Value<'a> {
     }
 
     const fn scanner(self) -> Scanner<'a> {
-        Scanner::new(self.raw, self.at)
+        Scanner::new(self.raw, self.place.at())
     }
 
     fn first(self) -> u8 {

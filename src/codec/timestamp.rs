@@ -7,7 +7,7 @@ use core::fmt;
 pub const LEN: usize = 24;
 
 const MILLIS_PER_SECOND: u64 = 1_000;
-const SECONDS_PER_DAY: u64 = 86_400;
+const MILLIS_PER_DAY: u64 = 86_400 * MILLIS_PER_SECOND;
 /// 10000-01-01T00:00:00Z, the first moment that RFC 3339 cannot write.
 const END_OF_YEAR_9999: u64 = 253_402_300_800_000;
 
@@ -95,8 +95,9 @@ impl Timestamp {
     pub fn write(self, out: &mut [u8]) -> Result<&str, BufferTooSmall> {
         let out = out.get_mut(..LEN).ok_or(BufferTooSmall { needed: LEN })?;
         let millis = self.millis.min(END_OF_YEAR_9999.wrapping_sub(1));
-        let (secs, millis) = (millis / MILLIS_PER_SECOND, millis % MILLIS_PER_SECOND);
-        let (days, secs) = (secs / SECONDS_PER_DAY, secs % SECONDS_PER_DAY);
+        // Both fit: days of the year 9999 have seven digits, milliseconds of a day eight.
+        let (days, millis) = ((millis / MILLIS_PER_DAY) as u32, (millis % MILLIS_PER_DAY) as u32);
+        let (secs, millis) = (millis / 1_000, millis % 1_000);
         let (year, month, day) = date(days);
         out.copy_from_slice(b"0000-00-00T00:00:00.000Z");
         let fields = [year, month, day, secs / 3600, secs / 60 % 60, secs % 60, millis];
@@ -125,13 +126,13 @@ fn parse(text: &[u8]) -> Option<Timestamp> {
         return None;
     }
     // Every term is small: the years have four digits.
-    let local = days.wrapping_mul(SECONDS_PER_DAY * MILLIS_PER_SECOND).wrapping_add(millis_of_day);
-    let millis = local.checked_add_signed(offset.wrapping_neg())?;
+    let local = u64::from(days).wrapping_mul(MILLIS_PER_DAY).wrapping_add(millis_of_day.into());
+    let millis = local.checked_add_signed(i64::from(offset).wrapping_neg())?;
     (millis < END_OF_YEAR_9999).then_some(Timestamp { millis })
 }
 
 /// Days since 1970-01-01.
-fn full_date(text: &mut Reader<'_>) -> Option<u64> {
+fn full_date(text: &mut Reader<'_>) -> Option<u32> {
     let year = number(text, 4, 1970, 9999)?;
     text.expect(b"-")?;
     let month = number(text, 2, 1, 12)?;
@@ -141,19 +142,19 @@ fn full_date(text: &mut Reader<'_>) -> Option<u64> {
 }
 
 /// Milliseconds since midnight.
-fn partial_time(text: &mut Reader<'_>) -> Option<u64> {
+fn partial_time(text: &mut Reader<'_>) -> Option<u32> {
     let hour = number(text, 2, 0, 23)?;
     text.expect(b":")?;
     let minute = number(text, 2, 0, 59)?;
     text.expect(b":")?;
     let second = number(text, 2, 0, 59)?;
     let secs = hour.wrapping_mul(60).wrapping_add(minute).wrapping_mul(60).wrapping_add(second);
-    Some(secs.wrapping_mul(MILLIS_PER_SECOND).wrapping_add(fraction(text)?))
+    Some(secs.wrapping_mul(1_000).wrapping_add(fraction(text)?))
 }
 
 /// A number of exactly `digits` digits between `least` and `most`.
-fn number(text: &mut Reader<'_>, digits: usize, least: u64, most: u64) -> Option<u64> {
-    let mut value = 0_u64;
+fn number(text: &mut Reader<'_>, digits: usize, least: u32, most: u32) -> Option<u32> {
+    let mut value = 0_u32;
     for &byte in text.take(digits)? {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
@@ -165,11 +166,11 @@ fn number(text: &mut Reader<'_>, digits: usize, least: u64, most: u64) -> Option
 }
 
 /// The milliseconds of a fraction of a second, if there is one.
-fn fraction(text: &mut Reader<'_>) -> Option<u64> {
+fn fraction(text: &mut Reader<'_>) -> Option<u32> {
     if text.expect(b".").is_none() {
         return Some(0);
     }
-    let mut millis = 0_u64;
+    let mut millis = 0_u32;
     let mut digits = 0_u32;
     while text.rest().first().is_some_and(u8::is_ascii_digit) {
         let digit = number(text, 1, 0, 9)?;
@@ -190,7 +191,7 @@ fn fraction(text: &mut Reader<'_>) -> Option<u64> {
 }
 
 /// The offset from UTC in milliseconds, east positive.
-fn offset(text: &mut Reader<'_>) -> Option<i64> {
+fn offset(text: &mut Reader<'_>) -> Option<i32> {
     let unit = match text.byte()? {
         b'Z' => return Some(0),
         b'+' => 60_000,
@@ -200,10 +201,10 @@ fn offset(text: &mut Reader<'_>) -> Option<i64> {
     let hours = number(text, 2, 0, 23)?;
     text.expect(b":")?;
     let minutes = hours.wrapping_mul(60).wrapping_add(number(text, 2, 0, 59)?);
-    i64::try_from(minutes).ok().map(|minutes| minutes.wrapping_mul(unit))
+    i32::try_from(minutes).ok().map(|minutes| minutes.wrapping_mul(unit))
 }
 
-const fn days_in_month(year: u64, month: u64) -> u64 {
+const fn days_in_month(year: u32, month: u32) -> u32 {
     match month {
         4 | 6 | 9 | 11 => 30,
         2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
@@ -216,9 +217,9 @@ const fn days_in_month(year: u64, month: u64) -> u64 {
 ///
 /// A year is counted from March, so that the leap day is its last; its months then begin at day ⌊(153 m + 2)
 /// / 5⌋.
-const fn days(year: u64, month: u64, day: u64) -> u64 {
+const fn days(year: u32, month: u32, day: u32) -> u32 {
     let before_march = month < 3;
-    let year = year.wrapping_sub(before_march as u64);
+    let year = year.wrapping_sub(before_march as u32);
     let month = if before_march { month.wrapping_add(9) } else { month.wrapping_sub(3) };
     let leap_days = (year / 4).wrapping_sub(year / 100).wrapping_add(year / 400);
     let day_of_year = (month.wrapping_mul(153).wrapping_add(2) / 5).wrapping_add(day);
@@ -226,11 +227,11 @@ const fn days(year: u64, month: u64, day: u64) -> u64 {
 }
 
 /// From the first of March of the year 0 to 1970-01-01, plus one because days of a month count from 1.
-const DAYS_BEFORE_1970: u64 = 719_469;
+const DAYS_BEFORE_1970: u32 = 719_469;
 
 /// Year, month and day of the month, from days since 1970-01-01: the inverse of [`days`].
-const fn date(days: u64) -> (u64, u64, u64) {
-    const DAYS_IN_400_YEARS: u64 = 146_097;
+const fn date(days: u32) -> (u32, u32, u32) {
+    const DAYS_IN_400_YEARS: u32 = 146_097;
     let days = days.wrapping_add(DAYS_BEFORE_1970).wrapping_sub(1);
     let day = days % DAYS_IN_400_YEARS;
     // Take out the leap days: one at the end of every 4 years but not of every 100, and one of the 400.
@@ -360,7 +361,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(day * 86_400_000, END_OF_YEAR_9999);
+        assert_eq!(u64::from(day) * MILLIS_PER_DAY, END_OF_YEAR_9999);
     }
 
     #[test]

@@ -300,6 +300,7 @@ fn p256_key(key: &PublicKey) -> Result<p256::PublicKey, CryptoError> {
 }
 
 /// The point on the curve with these bytes, 0x04 ‖ x ‖ y: no other form is parsed, hence none is linked.
+#[inline(never)]
 fn affine(bytes: &[u8]) -> Option<p256::AffinePoint> {
     let (&[4], coordinates) = bytes.split_first_chunk()? else { return None };
     let (x, y) = coordinates.split_at_checked(32)?;
@@ -320,6 +321,7 @@ impl<R: TryCryptoRng, K: TrafficKey> Provider for Software<R, K> {
         self.rng.try_fill_bytes(out).map_err(|_| CryptoError::Random)
     }
 
+    #[inline(never)]
     fn generate(&mut self, group: Group) -> Result<(EphemeralKey, PublicKey), CryptoError> {
         if group != Group::P256 {
             return Err(CryptoError::Unsupported);
@@ -333,6 +335,7 @@ impl<R: TryCryptoRng, K: TrafficKey> Provider for Software<R, K> {
         p256_key(peer).map(drop)
     }
 
+    #[inline(never)]
     fn agree(&mut self, key: EphemeralKey, peer: &PublicKey) -> Result<Secret<32>, CryptoError> {
         let peer = p256_key(peer).map_err(|_| CryptoError::InvalidPublicKey)?;
         let z = key.0.diffie_hellman(&peer);

@@ -27,7 +27,7 @@ use crate::crypto::software::{PinnedKey, Pins};
 use crate::crypto::{KeyId, Provider, Signer, Verifier};
 use crate::envelope::{self, Envelope};
 use crate::error::{Code, Error, Misuse};
-use crate::handshake::dynamic_key::{error_len, write_error};
+use crate::handshake::dynamic_key::{error_len, longest_answer, write_error};
 use crate::handshake::{ServerError, ServerFacts, ServerHandshake, ServerNeed, ServerPolicy};
 use crate::log::debug;
 use crate::nonce::limit;
@@ -85,6 +85,9 @@ pub const ERROR_ROOM: usize = {
     }
     envelope::sealed_len(most)
 };
+
+/// The room in bytes that [`Gateway::accept`] needs for its answer, whoever asks.
+pub const ANSWER_ROOM: usize = longest_answer(SESSION_ID_LEN, token::MAX_LEN);
 
 /// A request that was opened, committed and admitted: forward it, then seal its response.
 #[derive(Debug)]
@@ -155,8 +158,9 @@ impl<'c, C: ServerPolicy> Gateway<'c, C> {
     /// This performs the slow operations in place; a server whose provider is asynchronous drives a [`ServerHandshake`].
     ///
     /// # Errors
-    /// [`Error::BufferTooSmall`] and [`Error::Misuse`], for what the caller has to mend. Whatever the peer did, and
-    /// whatever provider and store did, is a [`Reply`].
+    /// [`Error::BufferTooSmall`] for a buffer that has not [`ANSWER_ROOM`], before anything has changed, and
+    /// [`Error::Misuse`] for a configuration that cannot be. Whatever the peer did, and whatever provider and store did, is
+    /// a [`Reply`].
     #[expect(clippy::too_many_arguments, reason = "a gateway holds no state: all of it comes in")]
     pub fn accept<P: Provider, S: SessionStore<P>>(
         &self,
@@ -168,6 +172,9 @@ impl<'c, C: ServerPolicy> Gateway<'c, C> {
         buffer: &mut [u8],
         length: usize,
     ) -> Result<Reply, Error> {
+        if buffer.len() < ANSWER_ROOM {
+            return Err(Error::BufferTooSmall { needed: ANSWER_ROOM });
+        }
         let body = (&mut *buffer, length);
         match self.try_accept(provider, identity, store, now, head, body) {
             Ok(length) => Ok(Reply { status: 200, length, code: None }),

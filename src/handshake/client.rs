@@ -245,6 +245,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     ///
     /// # Errors
     /// [`Misuse::WrongTurn`]; the provider's error, after which the handshake has failed.
+    #[inline(never)]
     pub fn generated(
         &mut self,
         outcome: Result<(P::EphemeralKey, PublicKey), CryptoError>,
@@ -263,6 +264,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     /// # Errors
     /// [`Error::BufferTooSmall`] with [`ClientConfig::hello_len`] and [`Misuse::WrongTurn`]: nothing has changed.
     /// [`Error::Crypto`]: the handshake has failed.
+    #[inline(never)]
     pub fn hello(&mut self, provider: &mut P, now: Now, out: &mut [u8]) -> Result<usize, Error> {
         if let State::Hello(_, public) = &self.state {
             let needed = self.config.hello_len(public.group());
@@ -278,6 +280,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         Ok(length)
     }
 
+    #[inline(never)]
     fn write_hello(
         &self,
         provider: &mut P,
@@ -324,6 +327,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     /// [`Misuse::WrongTurn`]: nothing has changed. After any other the handshake has failed: [`Peer::Malformed`],
     /// [`Peer::InvalidPublicKey`], [`Peer::Downgrade`], [`Error::Refused`] with the gateway's code (a hint from whoever
     /// sits on the wire), [`Peer::UnexpectedStatus`], [`Incompatible`].
+    #[inline(never)]
     pub fn reply(&mut self, status: u16, body: &[u8]) -> Result<(), Error> {
         let waiting = take!(self, State::Reply(waiting) => waiting);
         if status != 200 {
@@ -348,6 +352,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     }
 
     /// The scheme that an error names for another try.
+    #[inline(never)]
     fn named_scheme(&self, status: u16, body: &[u8], group: Group) -> Result<Scheme, Error> {
         let unexpected = Error::Peer(Peer::UnexpectedStatus(status));
         let fields = ErrorFields::parse(body).map_err(|_| unexpected)?;
@@ -366,6 +371,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     }
 
     /// Checks the answer against what was demanded, takes its facts, and completes the transcript.
+    #[inline(never)]
     fn choose(
         &mut self,
         body: &[u8],
@@ -428,6 +434,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     }
 
     /// Takes the session's facts as the answer has them.
+    #[inline(never)]
     fn take_facts(&mut self, answer: &AnswerFields<'_>, expires_at: &str, sent: Now) -> Result<(), Error> {
         let facts = &mut self.facts;
         facts.id = session_id(answer.session_id).ok_or(Peer::Malformed)?;
@@ -466,6 +473,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     ///
     /// # Errors
     /// [`Misuse::WrongTurn`].
+    #[inline(never)]
     pub fn agreement(&mut self) -> Result<(P::EphemeralKey, PublicKey), Error> {
         let (private, peer, confirmation) =
             take!(self, State::Agree(private, peer, confirmation) => (private, peer, confirmation));
@@ -478,6 +486,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     /// # Errors
     /// [`Misuse::WrongTurn`]: nothing has changed. After any other the handshake has failed: [`Peer::InvalidPublicKey`],
     /// [`Peer::Authentication`], [`Error::Crypto`].
+    #[inline(never)]
     pub fn agreed(
         &mut self,
         provider: &mut P,
@@ -498,6 +507,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         }
     }
 
+    #[inline(never)]
     fn confirm(
         &self,
         provider: &mut P,
@@ -534,6 +544,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         }
     }
 
+    #[inline(never)]
     fn plain_keys(&self, provider: &mut P, z: P::SharedSecret) -> Result<Keys<P, OUTSTANDING>, Error> {
         let mut random = [0; 4];
         provider.fill(&mut random)?;
@@ -568,6 +579,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     ///
     /// # Errors
     /// [`Misuse::WrongTurn`]: nothing has changed. [`Peer::Authentication`]: the handshake has failed.
+    #[inline(never)]
     pub fn verified(&mut self, outcome: Result<Verified, CryptoError>) -> Result<(), Error> {
         let keys = take!(self, State::Verify(_, keys) => keys);
         match outcome {
@@ -583,6 +595,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     ///
     /// # Errors
     /// [`Misuse::WrongTurn`] when a step is missing, [`Misuse::HandshakeFailed`] when one failed.
+    #[inline(never)]
     pub fn finish(mut self) -> Result<Session<P, TOKEN, OUTSTANDING>, Error> {
         let keys = take!(self, State::Finish(keys) => keys);
         Ok(Session::new(self.facts, keys))

@@ -282,6 +282,7 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> Session<P, TOKEN
     /// # Errors
     /// [`Error::SessionExpired`], [`Error::SessionExhausted`], [`Misuse::TooManyOutstanding`],
     /// [`Error::BufferTooSmall`]: nothing has changed. [`Error::Crypto`]: a nonce has been consumed.
+    #[inline(never)]
     pub fn seal(
         &mut self,
         provider: &mut P,
@@ -302,6 +303,7 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> Session<P, TOKEN
     ///
     /// # Errors
     /// As there.
+    #[inline(never)]
     pub fn open<'b>(
         &mut self,
         provider: &mut P,
@@ -355,5 +357,80 @@ impl<P: Provider> fmt::Debug for Sealer<P> {
 impl<P: Provider, const OUTSTANDING: usize> fmt::Debug for Opener<P, OUTSTANDING> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Opener").field("outstanding", &self.outstanding).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::codec::timestamp::Timestamp;
+    use crate::crypto::Aead;
+    use crate::crypto::software::{RawKey, Software, TrafficKey};
+    use crate::envelope::Envelope;
+    use crate::nonce::limit;
+
+    /// Nothing here draws.
+    pub(crate) struct Silent;
+
+    impl rand_core::TryRng for Silent {
+        type Error = rand_core::Infallible;
+        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+            Ok(0)
+        }
+        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+            Ok(0)
+        }
+        fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
+            out.fill(0);
+            Ok(())
+        }
+    }
+    impl rand_core::TryCryptoRng for Silent {}
+
+    /// A session that has sealed so many messages and blocks.
+    fn worn(next: u64, blocks: u64) -> Session<Software<Silent>, 0, 2> {
+        let traffic = || Traffic { key: RawKey::new(Aead::Aes128Gcm, &[7; 16]).unwrap(), iv: [0; 12] };
+        let nonces = NonceSequence::new([0; 4], limit::MESSAGES).worn(next, blocks);
+        Session {
+            facts: Facts {
+                id: SessionId::new(),
+                token: Token(heapless::Vec::new()),
+                mode: Mode::Confirmed,
+                scheme: Scheme::EcAes1,
+                expiry: Expiry::new(Now::UNKNOWN, Timestamp::from_unix_millis(u64::MAX), None),
+            },
+            sealer: Sealer { traffic: traffic(), nonces },
+            opener: Opener {
+                traffic: traffic(),
+                binding: ResponseBinding::Request,
+                outstanding: Outstanding::new(),
+            },
+            exporter: None,
+        }
+    }
+
+    #[test]
+    fn the_last_counter_is_one_below_2_to_the_24() {
+        let (mut session, mut provider, mut buffer) =
+            (worn((1 << 24) - 1, 0), Software::new(Silent), [0; 128]);
+        let (length, exchange) = session.seal(&mut provider, Now::UNKNOWN, &mut buffer, 5).unwrap();
+        assert_eq!(exchange.nonce(), WireNonce::new([0; 4], (1 << 24) - 1));
+        assert_eq!(Envelope::parse(&mut buffer[..length]).unwrap().nonce(), exchange.nonce());
+        for _ in 0..3 {
+            let outcome = session.seal(&mut provider, Now::UNKNOWN, &mut buffer, 5);
+            assert_eq!(outcome, Err(Error::SessionExhausted));
+            assert_eq!(session.remaining(), 0);
+        }
+    }
+
+    #[test]
+    fn blocks_end_it_with_counters_to_spare() {
+        let (mut session, mut provider, mut buffer) =
+            (worn(9, limit::BLOCKS - 3), Software::new(Silent), [0; 128]);
+        let outcome = session.seal(&mut provider, Now::UNKNOWN, &mut buffer, 33);
+        assert_eq!(outcome, Err(Error::SessionExhausted), "two blocks of text, a third begun, and the tag");
+        assert!(session.seal(&mut provider, Now::UNKNOWN, &mut buffer, 32).is_ok());
+        let outcome = session.seal(&mut provider, Now::UNKNOWN, &mut buffer, 0);
+        assert_eq!((outcome, session.remaining()), (Err(Error::SessionExhausted), limit::MESSAGES - 10));
     }
 }

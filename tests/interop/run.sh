@@ -10,7 +10,7 @@ folder=${CARGO_TARGET_DIR:-target}/$profile
 here=tests/interop
 work=$(mktemp -d)
 gateways=()
-trap 'kill "${gateways[@]}" 2>"$work/kill" || true; wait; rm -rf "$work"' EXIT
+trap 'kill "${gateways[@]}" 2>/dev/null || true; wait; rm -rf "$work"' EXIT
 
 cargo build --quiet --profile "$profile" -p dynamic-key-gateway --bin dynamic-key-gateway
 cargo build --quiet --profile "$profile" -p dynamic-key --example client
@@ -32,8 +32,9 @@ passed=0 failed=0
 part() {
   echo "── $1"
   shift
-  "$@" 2>&1 | tee "$work/part" | { grep -v '^ok ' || true; }
-  local status=${PIPESTATUS[0]} last
+  local status=0 last
+  "$@" >"$work/part" 2>&1 || status=$?
+  grep -v '^ok ' "$work/part" || true
   last=$(tail -n 1 "$work/part")
   if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
     passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
@@ -45,9 +46,10 @@ part() {
 
 start --session-seconds 3
 expiring=$url
-start
+start --token-secret "$work/secret"
 part "Node clients against our gateway" node $here/run-clients.mjs --gateway "$url" --pin "$kid" --expiring "$expiring"
-part "Python client against our gateway" python3 $here/python_client.py --gateway "$url" --pin "$kid"
+part "Python client against our gateway" python3 $here/python_client.py --gateway "$url" --pin "$kid" \
+  --token-secret "$(<"$work/secret")" --corpus
 part "our client against the Node gateway" node $here/run-gateway.mjs --client "$folder/examples/client"
 echo "$passed passed, $failed failed"
 ((failed == 0))

@@ -10,6 +10,7 @@
 )]
 
 mod device;
+mod faulty;
 mod glass;
 mod link;
 mod random;
@@ -17,6 +18,7 @@ mod storm;
 mod world;
 
 pub use device::{Device, DeviceHandshake, DeviceSession, MODES, call, hello_headers, request_headers, seal};
+pub use faulty::{Faulty, Fuse};
 pub use glass::Glass;
 pub use link::{Link, Lost, Tamper, Wire};
 pub use random::{Script, Seeded};

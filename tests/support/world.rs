@@ -111,7 +111,7 @@ impl World {
 
     /// Loses all sessions.
     pub fn end_all(&mut self) {
-        self.store = Box::new(FixedStore::new());
+        *self.store = FixedStore::new();
     }
 
     /// Ends the session with this id.

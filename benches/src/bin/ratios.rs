@@ -34,8 +34,8 @@ fn bare<K: Key + 'static, C: Codec + 'static>(len: usize) -> Work {
 }
 
 fn plain<K: Key + 'static>(len: usize) -> Work {
-    let (mut channel, text) = (plain::Channel::<K>::new(len), text(len));
-    Box::new(move || _ = black_box(channel.seal_and_open(black_box(&text))))
+    let (mut channel, text) = (plain::channel::<K>(len), text(len));
+    Box::new(move || channel.seal_and_open(black_box(&text), &mut |message| _ = black_box(message)))
 }
 
 fn ours<K: TrafficKey + 'static>(provider: fn(Rng) -> Software<Rng, K>, len: usize) -> Work {

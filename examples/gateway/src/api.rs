@@ -1,10 +1,13 @@
 //! The endpoints: what stands between an HTTP request and the core.
 
+use crate::body::{self, Body};
 use crate::http::Peer;
-use crate::limit::{Exceeded, SourceLimit};
+use crate::limit::Exceeded;
+use crate::log::Event;
 use crate::shared::{Shared, Work};
+use crate::store::Entry;
 use crate::upstream::{Answer, Outgoing};
-use crate::{Software, body, log, now};
+use crate::{Software, now};
 use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -12,17 +15,12 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 use dynamic_key::Code;
 use dynamic_key::envelope::sealed_len;
-use dynamic_key::gateway::{ERROR_ROOM, Head, Opened, Reply, Responder};
+use dynamic_key::gateway::{ANSWER_ROOM, ERROR_ROOM, Head, Opened, Reply, Responder, Rule};
 use dynamic_key::handshake::Refusal;
 use getrandom::SysRng;
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
-/// The answer to a hello: the longest token, strings and a signature, and room to spare.
-const ANSWER_ROOM: usize = 4096;
-
-type Handle = Arc<crate::store::Entry>;
+type Handle = Arc<Entry>;
 
 /// The router of a gateway.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
@@ -49,53 +47,25 @@ async fn jwks(State(shared): State<Arc<Shared>>) -> Response {
     json(StatusCode::OK, shared.jwks.clone())
 }
 
-/// `POST /api/info/v2`: a handshake, on a thread of its own for the time of its cryptography.
+/// `POST /api/info/v2`: a handshake.
 async fn info(
     State(shared): State<Arc<Shared>>,
     Extension(Peer(peer)): Extension<Peer>,
     request: Request,
 ) -> Response {
-    let started = Instant::now();
-    if let Err(exceeded) = charge(shared.handshakes.as_ref(), peer) {
-        log::refused(peer, "handshake", Code::TooManyRequests);
-        return too_many(exceeded);
-    }
     let (head, body) = request.into_parts();
-    let Some((mut buffer, length)) = body::read(body, &shared.limits, ANSWER_ROOM).await else {
+    let event = Event::new(peer, "handshake", &head.headers);
+    if let Some(Err(exceeded)) = shared.handshakes.as_ref().map(|limit| limit.charge(peer)) {
+        return too_many(&event, exceeded);
+    }
+    let Some(body) = body::read(body, &shared.limits, ANSWER_ROOM).await else {
         return StatusCode::REQUEST_TIMEOUT.into_response();
     };
-    let work = {
+    let reply = shared.compute(Work::Slow, {
         let shared = Arc::clone(&shared);
-        move || {
-            let mut identity = shared.identity.clone();
-            let (mut provider, mut sessions) = (Software::new(SysRng), &shared.sessions);
-            let head = headers(&head.headers);
-            let identity = Some(&mut identity as _);
-            let reply = shared.gateway.accept(
-                &mut provider,
-                identity,
-                &mut sessions,
-                now(),
-                &head,
-                &mut buffer,
-                length,
-            );
-            (reply, buffer)
-        }
-    };
-    match shared.compute(Work::Slow, work).await {
-        Some((Ok(reply), buffer)) => {
-            log::answered(peer, "handshake", &reply, started);
-            respond(reply, buffer)
-        }
-        _ => broken("handshake"),
-    }
-}
-
-/// What becomes of an envelope.
-enum Next {
-    Reply(Reply, Vec<u8>),
-    Forward(Box<Outgoing>, Responder<Handle>, log::Route),
+        move || accept(&shared, &head.headers, body)
+    });
+    finish(&event, reply.await.flatten())
 }
 
 /// `POST /api/request/v2`: open, forward, seal.
@@ -104,77 +74,94 @@ async fn request(
     Extension(Peer(peer)): Extension<Peer>,
     request: Request,
 ) -> Response {
-    let started = Instant::now();
-    if let Some(Err(exceeded)) = shared.failures.as_ref().map(|limit| limit.check(peer)) {
-        log::refused(peer, "request", Code::TooManyRequests);
-        return too_many(exceeded);
-    }
     let (head, body) = request.into_parts();
-    let Some((buffer, length)) = body::read(body, &shared.limits, ERROR_ROOM).await else {
+    let mut event = Event::new(peer, "request", &head.headers);
+    if let Some(Err(exceeded)) = shared.failures.as_ref().map(|limit| limit.check(peer)) {
+        return too_many(&event, exceeded);
+    }
+    let Some(body) = body::read(body, &shared.limits, ERROR_ROOM).await else {
         return StatusCode::REQUEST_TIMEOUT.into_response();
     };
-    let opened = {
+    let opened = shared.compute(Work::of(body.length), {
         let shared = Arc::clone(&shared);
-        shared.clone().compute(Work::of(length), move || open(&shared, &head.headers, buffer, length)).await
+        move || open(&shared, &head.headers, body)
+    });
+    let (outgoing, responder) = match opened.await.flatten() {
+        Some(Next::Forward { outgoing, responder, rule }) => {
+            event.admitted(rule);
+            (outgoing, responder)
+        }
+        Some(Next::Reply(reply)) => {
+            let failed = [Code::InvalidSession, Code::InvalidToken, Code::EncryptionError];
+            if let (Some(limit), Some(code)) = (&shared.failures, reply.0.code)
+                && failed.contains(&code)
+            {
+                // This one has its answer; the next one will be told.
+                let _ = limit.charge(peer);
+            }
+            return finish(&event, Some(reply));
+        }
+        None => return finish(&event, None),
     };
-    match opened.flatten() {
-        Some(Next::Reply(reply, buffer)) => {
-            if matches!(reply.code, Some(Code::InvalidSession | Code::InvalidToken | Code::EncryptionError)) {
-                // What fails is answered with its own code; the next one is not looked at.
-                let _ = charge(shared.failures.as_ref(), peer);
-            }
-            log::answered(peer, "request", &reply, started);
-            respond(reply, buffer)
-        }
-        Some(Next::Forward(outgoing, responder, route)) => {
-            let answer = shared.upstream.send(*outgoing).await;
-            if let Err(failure) = &answer {
-                log::upstream_failed(&route, failure);
-            }
-            let retry_after = answer.as_ref().ok().and_then(|answer| answer.retry_after.clone());
-            let length = answer.as_ref().map_or(0, |answer| answer.body.len());
-            let sealed = {
-                let shared = Arc::clone(&shared);
-                shared.clone().compute(Work::of(length), move || seal(&shared, responder, answer.ok())).await
-            };
-            let Some((reply, buffer)) = sealed.flatten() else { return broken("request") };
-            log::forwarded(peer, &route, &reply, started);
-            let mut response = respond(reply, buffer);
-            if let Some(retry_after) = retry_after {
-                response.headers_mut().insert(header::RETRY_AFTER, retry_after);
-            }
-            response
-        }
-        None => broken("request"),
+    let answer = shared.upstream.send(*outgoing).await.map_err(|failure| event.upstream_failed(failure)).ok();
+    let retry_after = answer.as_ref().and_then(|answer| answer.retry_after.clone());
+    let length = answer.as_ref().map_or(0, |answer| answer.body.len());
+    let reply = shared.compute(Work::of(length), {
+        let shared = Arc::clone(&shared);
+        move || seal(&shared, responder, answer)
+    });
+    let mut response = finish(&event, reply.await.flatten());
+    if let Some(retry_after) = retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, retry_after);
     }
+    response
+}
+
+/// What the core answers, at the front of its buffer.
+type Written = (Reply, Vec<u8>);
+
+/// What becomes of an envelope. Nothing of it is `None` below: then the core was misused, by this program.
+enum Next {
+    Reply(Written),
+    Forward { outgoing: Box<Outgoing>, responder: Responder<Handle>, rule: &'static Rule<'static> },
+}
+
+fn accept(shared: &Shared, headers: &HeaderMap, body: Body) -> Option<Written> {
+    let (mut provider, mut sessions) = (Software::new(SysRng), &shared.sessions);
+    let mut identity = shared.identity.clone();
+    let Body { mut buffer, length } = body;
+    let (head, now) = (head(headers), now());
+    let signer = Some(&mut identity as _);
+    let reply = shared.gateway.accept(&mut provider, signer, &mut sessions, now, &head, &mut buffer, length);
+    Some((reply.ok()?, buffer))
 }
 
 /// Opens the envelope and makes of it what goes to the upstream.
-fn open(shared: &Shared, headers: &HeaderMap, mut buffer: Vec<u8>, length: usize) -> Option<Next> {
+fn open(shared: &Shared, headers: &HeaderMap, body: Body) -> Option<Next> {
+    let (gateway, upstream) = (&shared.gateway, &shared.upstream);
     let (mut provider, mut sessions) = (Software::new(SysRng), &shared.sessions);
-    let head = self::headers(headers);
-    let opened =
-        shared.gateway.open_request(&mut provider, &mut sessions, now(), &head, &mut buffer, length).ok()?;
-    let (responder, code) = match opened {
-        Opened::Reply(reply) => return Some(Next::Reply(reply, buffer)),
-        Opened::Admitted(admitted) => match shared.upstream.request(&admitted) {
-            Ok(outgoing) => {
-                let route = log::Route::new(headers, &admitted);
-                return Some(Next::Forward(Box::new(outgoing), admitted.responder, route));
-            }
-            Err(code) => (admitted.responder, code),
-        },
-    };
-    let reply = shared.gateway.seal_error(&mut provider, &mut sessions, responder, code, &mut buffer).ok()?;
-    Some(Next::Reply(reply, buffer))
+    let Body { mut buffer, length } = body;
+    let (head, now) = (head(headers), now());
+    let (responder, code) =
+        match gateway.open_request(&mut provider, &mut sessions, now, &head, &mut buffer, length).ok()? {
+            Opened::Reply(reply) => return Some(Next::Reply((reply, buffer))),
+            Opened::Admitted(admitted) => match upstream.request(&admitted) {
+                Ok(outgoing) => {
+                    let (responder, rule) = (admitted.responder, admitted.rule);
+                    return Some(Next::Forward { outgoing: Box::new(outgoing), responder, rule });
+                }
+                Err(code) => (admitted.responder, code),
+            },
+        };
+    let reply = gateway.seal_error(&mut provider, &mut sessions, responder, code, &mut buffer);
+    Some(Next::Reply((reply.ok()?, buffer)))
 }
 
 /// Seals what the upstream answered, or that it did not.
-fn seal(shared: &Shared, responder: Responder<Handle>, answer: Option<Answer>) -> Option<(Reply, Vec<u8>)> {
+fn seal(shared: &Shared, responder: Responder<Handle>, answer: Option<Answer>) -> Option<Written> {
     let (mut provider, mut sessions) = (Software::new(SysRng), &shared.sessions);
     let Some(Answer { status, body: mut buffer, .. }) = answer else {
-        let mut buffer = vec![0; ERROR_ROOM];
-        let code = Code::UpstreamUnavailable;
+        let (mut buffer, code) = (vec![0; ERROR_ROOM], Code::UpstreamUnavailable);
         let reply = shared.gateway.seal_error(&mut provider, &mut sessions, responder, code, &mut buffer);
         return Some((reply.ok()?, buffer));
     };
@@ -185,7 +172,7 @@ fn seal(shared: &Shared, responder: Responder<Handle>, answer: Option<Answer>) -
     Some((reply.ok()?, buffer))
 }
 
-fn headers(headers: &HeaderMap) -> Head<'_> {
+fn head(headers: &HeaderMap) -> Head<'_> {
     let mut head = Head::new();
     for (name, value) in headers {
         head.add(name.as_str(), value.as_bytes());
@@ -193,32 +180,30 @@ fn headers(headers: &HeaderMap) -> Head<'_> {
     head
 }
 
-fn charge(limit: Option<&SourceLimit>, peer: IpAddr) -> Result<(), Exceeded> {
-    limit.map_or(Ok(()), |limit| limit.charge(peer))
-}
-
-fn respond(reply: Reply, mut buffer: Vec<u8>) -> Response {
+fn finish(event: &Event, written: Option<Written>) -> Response {
+    let written =
+        written.and_then(|(reply, buffer)| Some((StatusCode::from_u16(reply.status).ok()?, reply, buffer)));
+    let Some((status, reply, mut buffer)) = written else {
+        event.broken();
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    event.answered(&reply);
     buffer.truncate(reply.length);
-    json(StatusCode::from_u16(reply.status).unwrap_or(StatusCode::BAD_GATEWAY), buffer)
+    json(status, buffer)
 }
 
-fn too_many(exceeded: Exceeded) -> Response {
+fn too_many(event: &Event, exceeded: Exceeded) -> Response {
+    event.limited();
     let refusal = Refusal::from(Code::TooManyRequests);
     let mut body = vec![0; refusal.body_len()];
     if refusal.write(&mut body).is_err() {
-        return broken("request");
+        return finish(event, None);
     }
     let mut response = json(StatusCode::TOO_MANY_REQUESTS, body);
     // Rounded up: after that many seconds there is room.
     let seconds = exceeded.retry_after.as_secs().saturating_add(1);
     response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     response
-}
-
-/// A fault of this program: nothing of a peer leads here.
-fn broken(endpoint: &'static str) -> Response {
-    tracing::error!(endpoint, "the core could not answer");
-    StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
 fn json(status: StatusCode, body: impl Into<axum::body::Body>) -> Response {

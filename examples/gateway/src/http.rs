@@ -17,6 +17,9 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
+/// The most bytes of a head, give or take: a token of 4096 characters and as much again, many times over.
+const HEAD: usize = 64 * 1024;
+
 /// Where a request comes from; every request has one among its extensions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) IpAddr);
@@ -95,6 +98,7 @@ impl Http {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.head)
+            .max_buf_size(HEAD)
             .serve_connection(TokioIo::new(stream), service);
         watcher.watch(connection)
     }

@@ -57,15 +57,16 @@ impl std::error::Error for KeyError {}
 /// `.json`. Without a file a new one.
 pub(crate) fn identity(path: Option<&Path>) -> Result<Identity, KeyError> {
     let Some(path) = path else { return generate() };
+    let expected = "a P-256 private key as PKCS #8 PEM or JWK";
+    let unfit = || KeyError::Content { path: path.to_owned(), expected };
     if let Some(text) = read(path)? {
         let parsed = if text.trim_start().starts_with('{') { from_jwk(&text) } else { from_pem(&text) };
-        let expected = "a P-256 private key as PKCS #8 PEM or JWK";
-        return parsed.ok_or_else(|| KeyError::Content { path: path.to_owned(), expected });
+        return parsed.ok_or_else(unfit);
     }
     let identity = generate()?;
     let is_jwk = path.extension().is_some_and(|extension| extension == "jwk" || extension == "json");
     let text = if is_jwk { to_jwk(&identity) } else { to_pem(&identity) };
-    write_new(path, &text.ok_or(KeyError::Random)?)?;
+    write_new(path, &text.ok_or_else(unfit)?)?;
     Ok(identity)
 }
 
@@ -154,7 +155,7 @@ fn from_jwk(text: &str) -> Option<Identity> {
     let public: PublicJwk = serde_json::from_str(text).ok()?;
     let PrivateMember { d } = serde_json::from_str(text).ok()?;
     let mut scalar = Secret::zero();
-    let length = base64::url_decode(d.as_bytes(), scalar.as_mut_bytes()).ok()?.len();
+    let length = base64::url_decode_secret(d.as_bytes(), scalar.as_mut_bytes()).ok()?.len();
     let identity = Identity::from_bytes(&scalar).ok().filter(|_| length == 32)?;
     (PublicJwk::of(&identity.public().ok()?) == public).then_some(identity)
 }
@@ -174,7 +175,7 @@ fn to_jwk(identity: &Identity) -> Option<Zeroizing<String>> {
 
 fn b64url(bytes: &[u8]) -> String {
     let mut text = vec![0; base64::url_encoded_len(bytes.len())];
-    base64::url_encode(bytes, &mut text).map(str::to_owned).unwrap_or_default()
+    base64::url_encode_secret(bytes, &mut text).map(str::to_owned).unwrap_or_default()
 }
 
 fn from_hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
@@ -192,6 +193,14 @@ fn read(path: &Path) -> Result<Option<Zeroizing<String>>, KeyError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(KeyError::File { path: path.to_owned(), error: error.kind() }),
     }
+}
+
+/// Whether others than its owner may read or write this file.
+pub(crate) fn is_open(path: &Path) -> bool {
+    #[cfg(unix)]
+    return fs::metadata(path).is_ok_and(|file| std::os::unix::fs::MetadataExt::mode(&file) & 0o077 != 0);
+    #[cfg(not(unix))]
+    return false;
 }
 
 /// Writes a file that was not there, for its owner only, durably.

@@ -3,7 +3,7 @@
 //! ```text
 //! listener ─▶ api ─▶ dynamic_key::gateway::Gateway ─▶ upstream
 //!                          │
-//!                          └─ MemoryStore
+//!                          └─ sessions in memory
 //! ```
 //!
 //! [`Config`] says what it does, [`Server::bind`] starts it, [`Server::serve`] runs it.
@@ -30,7 +30,6 @@ pub use config::{Config, ConfigError};
 pub use keys::KeyError;
 pub use sample::SampleUpstream;
 pub use server::{Server, StartError};
-pub use store::MemoryStore;
 
 use dynamic_key::codec::timestamp::Timestamp;
 use std::time::{SystemTime, UNIX_EPOCH};

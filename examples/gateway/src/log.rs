@@ -3,7 +3,7 @@
 use crate::upstream::Failure;
 use axum::http::HeaderMap;
 use dynamic_key::Code;
-use dynamic_key::gateway::{Admitted, Reply, Rule};
+use dynamic_key::gateway::{Reply, Rule};
 use dynamic_key::session::is_session_id;
 use std::net::IpAddr;
 use std::time::Instant;
@@ -12,61 +12,56 @@ use tracing::{info, warn};
 /// How much of a session id tells sessions apart for a reader, and is of no use to anybody else.
 const SHOWN: usize = 8;
 
-/// Which request of which session went where.
-pub(crate) struct Route {
+/// One request, from its head to its answer.
+pub(crate) struct Event {
+    peer: IpAddr,
+    endpoint: &'static str,
+    /// The first characters of the session id that the request names.
     session: String,
-    client: String,
-    method: &'static str,
-    pattern: &'static str,
+    /// The rule that admits it.
+    route: Option<&'static Rule<'static>>,
+    started: Instant,
 }
 
-impl Route {
-    pub(crate) fn new<H>(headers: &HeaderMap, admitted: &Admitted<'_, 'static, H>) -> Self {
-        let Rule { method, pattern, .. } = *admitted.rule;
-        Self { session: session(headers), client: admitted.client.client_id.as_str().into(), method, pattern }
+impl Event {
+    pub(crate) fn new(peer: IpAddr, endpoint: &'static str, headers: &HeaderMap) -> Self {
+        let id = headers.get("x-session-id").and_then(|id| id.to_str().ok()).filter(|id| is_session_id(id));
+        let session = id.and_then(|id| id.get(..SHOWN)).unwrap_or("-").to_owned();
+        Self { peer, endpoint, session, route: None, started: Instant::now() }
     }
-}
 
-/// The first characters of a session id.
-fn session(headers: &HeaderMap) -> String {
-    let id = headers.get("x-session-id").and_then(|id| id.to_str().ok()).filter(|id| is_session_id(id));
-    id.and_then(|id| id.get(..SHOWN)).unwrap_or("-").into()
-}
+    pub(crate) const fn admitted(&mut self, rule: &'static Rule<'static>) {
+        self.route = Some(rule);
+    }
 
-fn name(code: Option<Code>) -> &'static str {
-    code.map_or("-", Code::name)
-}
+    fn route(&self) -> String {
+        self.route.map_or_else(|| "-".into(), |rule| format!("{} {}", rule.method, rule.pattern))
+    }
 
-fn micros(started: Instant) -> u64 {
-    u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX)
-}
+    /// The core's answer leaves.
+    pub(crate) fn answered(&self, reply: &Reply) {
+        let Self { peer, endpoint, session, started, .. } = self;
+        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let (route, status) = (self.route(), reply.status);
+        let code = reply.code.map_or("-", Code::name);
+        info!(%peer, endpoint, session, route, status, code, micros, "answered");
+    }
 
-/// The core has answered by itself.
-pub(crate) fn answered(peer: IpAddr, endpoint: &'static str, reply: &Reply, started: Instant) {
-    info!(%peer, endpoint, status = reply.status, code = name(reply.code), micros = micros(started));
-}
+    /// The rate limit has answered.
+    pub(crate) fn limited(&self) {
+        let Self { peer, endpoint, .. } = self;
+        warn!(%peer, endpoint, "rate limit exceeded");
+    }
 
-/// A request was not looked at.
-pub(crate) fn refused(peer: IpAddr, endpoint: &'static str, code: Code) {
-    warn!(%peer, endpoint, status = code.status(), code = code.name());
-}
+    /// The upstream has not answered.
+    pub(crate) fn upstream_failed(&self, failure: Failure) {
+        let Self { session, .. } = self;
+        warn!(session, route = self.route(), %failure, "upstream failed");
+    }
 
-/// The upstream has answered, or has not.
-pub(crate) fn forwarded(peer: IpAddr, route: &Route, reply: &Reply, started: Instant) {
-    let Route { session, client, method, pattern } = route;
-    info!(
-        %peer,
-        endpoint = "request",
-        session,
-        client,
-        route = format_args!("{method} {pattern}"),
-        status = reply.status,
-        code = name(reply.code),
-        micros = micros(started),
-    );
-}
-
-/// The upstream has not answered.
-pub(crate) fn upstream_failed(route: &Route, failure: &Failure) {
-    warn!(session = route.session, route = format_args!("{} {}", route.method, route.pattern), %failure, "upstream failed");
+    /// A fault of this program: nothing of a peer leads here.
+    pub(crate) fn broken(&self) {
+        let Self { peer, endpoint, .. } = self;
+        tracing::error!(%peer, endpoint, "the core could not answer");
+    }
 }

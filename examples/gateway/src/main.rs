@@ -3,7 +3,8 @@
 #![forbid(unsafe_code)]
 
 use dynamic_key_gateway::args::{self, Command, HELP};
-use dynamic_key_gateway::{Config, Server, StartError};
+use dynamic_key_gateway::{Config, Server};
+use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use tracing::Level;
@@ -27,17 +28,19 @@ fn main() -> ExitCode {
     };
     match runtime.block_on(run(*config)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&error),
+        Err(error) => failed(&*error),
     }
 }
 
-async fn run(config: Config) -> Result<(), StartError> {
+async fn run(config: Config) -> Result<(), Box<dyn Error>> {
+    // Before anybody can know that this program is ready.
+    let signalled = signals()?;
     let server = Server::bind(config).await?;
     let (address, kid) = (server.local_addr(), server.kid());
     let mut stdout = io::stdout();
     // Nobody may be reading: that is no reason not to serve.
     let _ = writeln!(stdout, "listening on http://{address} identity {kid}").and_then(|()| stdout.flush());
-    server.serve(signalled()).await;
+    server.serve(signalled).await;
     Ok(())
 }
 
@@ -50,24 +53,28 @@ fn start_log(level: Level) {
     tracing_subscriber::registry().with(own).with(lines).init();
 }
 
-/// SIGINT or SIGTERM.
-async fn signalled() {
-    let interrupted = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = interrupted => {}
-                _ = terminated.recv() => {}
-            }
-            return;
+/// Catches SIGINT and SIGTERM from now on; the future is over when one has come.
+#[cfg(unix)]
+fn signals() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
-    }
-    let _ = interrupted.await;
+    })
 }
 
-fn failed(error: &dyn std::error::Error) -> ExitCode {
+/// The future is over when somebody has pressed Ctrl-C.
+#[cfg(not(unix))]
+fn signals() -> io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}
+
+fn failed(error: &dyn Error) -> ExitCode {
     let _ = writeln!(io::stderr(), "dynamic-key-gateway: {error}");
     ExitCode::FAILURE
 }

@@ -20,7 +20,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
@@ -112,6 +112,7 @@ impl Server {
             instance: config.instance,
             plain: Default::default(),
         };
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let shared = Shared {
             gateway,
             identity,
@@ -122,8 +123,13 @@ impl Server {
             failures: SourceLimit::per_minute(limits.failures_per_minute),
             cors,
             jwks: keys::jwk_set(&public).into(),
-            workers: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
+            workers: Arc::new(Semaphore::new(workers)),
         };
+        // Some secret stores mount files like this, so it is no error.
+        let files = [&config.identity, &config.token_secret].into_iter().flatten();
+        for path in files.filter(|path| keys::is_open(path)) {
+            warn!(path = %path.display(), "others than its owner may read this key file");
+        }
         if config.identity.is_none() {
             warn!(
                 "the identity lasts as long as this process: name a file for it, so that clients can pin it"
@@ -155,11 +161,7 @@ impl Server {
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
         let Limits { head, connections, drain, .. } = self.shared.limits;
         let sweeper = Background(tokio::spawn(sweep(Arc::clone(&self.shared))));
-        let sample = self.sample.map(|sample| {
-            let (stop, stopped) = oneshot::channel::<()>();
-            let served = sample.serve(async { stopped.await.unwrap_or_default() });
-            (stop, Background(tokio::spawn(served)))
-        });
+        let sample = self.sample.map(|sample| Background(tokio::spawn(sample.serve(std::future::pending()))));
         Http { head, connections, drain }.serve(self.listener, api::router(self.shared), shutdown).await;
         drop((sweeper, sample));
         info!("stopped");

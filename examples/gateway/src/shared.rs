@@ -7,6 +7,7 @@ use crate::upstream::Upstream;
 use axum::body::Bytes;
 use dynamic_key::crypto::software::Identity;
 use dynamic_key::gateway::{Clients, Gateway};
+use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tower_http::cors::CorsLayer;
 
@@ -25,7 +26,7 @@ pub(crate) struct Shared {
     /// The JWK Set.
     pub(crate) jwks: Bytes,
     /// As many permits as there are processors: more threads would only make all of them slower.
-    pub(crate) workers: Semaphore,
+    pub(crate) workers: Arc<Semaphore>,
 }
 
 /// How long a computation takes.
@@ -53,8 +54,10 @@ impl Shared {
         match work {
             Work::Quick => Some(compute()),
             Work::Slow => {
-                let _permit = self.workers.acquire().await.ok()?;
-                tokio::task::spawn_blocking(compute).await.ok()
+                let permit = Arc::clone(&self.workers).acquire_owned().await.ok()?;
+                // The permit goes along: nobody may be waiting for the result any more.
+                let compute = move || (compute(), permit);
+                tokio::task::spawn_blocking(compute).await.ok().map(|(computed, _)| computed)
             }
         }
     }

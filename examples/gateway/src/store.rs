@@ -4,9 +4,8 @@
 //! sessions, and each session's own for the nonces it has seen. A session's keys never change, so requests open and seal
 //! through a counted pointer without a lock.
 //!
-//! Sessions keep raw keys ([`RawKey`](dynamic_key::crypto::software::RawKey)), expanded at each use. Expanded ones would
-//! save about 0.1 µs for each seal and open, of a request that costs tens of microseconds in system calls, and would
-//! triple the memory of a session.
+//! Sessions keep raw keys ([`RawKey`](dynamic_key::crypto::software::RawKey)), expanded at each use: 336 bytes. Expanded ones
+//! would take 1088, and save some 0.1 µs for each seal and open of a request that costs about 90 with its system calls.
 
 use dynamic_key::codec::timestamp::Timestamp;
 use dynamic_key::gateway::sessions::REMEMBERED_MILLIS;
@@ -26,7 +25,7 @@ use crate::Software;
 const SHARDS: usize = 64;
 
 /// Sessions in memory. `&MemoryStore` is the [`SessionStore`].
-pub struct MemoryStore {
+pub(crate) struct MemoryStore {
     shards: Vec<Mutex<Shard>>,
     hasher: RandomState,
     /// Sessions that live or are remembered.
@@ -35,7 +34,7 @@ pub struct MemoryStore {
 }
 
 /// A live session: a request holds one while it is in flight.
-pub struct Entry {
+pub(crate) struct Entry {
     session: ServerSession<Software>,
     nonces: Mutex<Nonces>,
 }
@@ -84,8 +83,7 @@ enum Slot {
 
 impl MemoryStore {
     /// An empty store for `capacity` sessions.
-    #[must_use]
-    pub fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
@@ -95,13 +93,12 @@ impl MemoryStore {
     }
 
     /// How many sessions live or are remembered.
-    #[must_use]
-    pub fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         self.held.load(Ordering::Relaxed)
     }
 
     /// Ends what has ended at `now`, so that its keys are erased, and forgets what has been remembered long enough.
-    pub fn sweep(&self, now: Timestamp) {
+    pub(crate) fn sweep(&self, now: Timestamp) {
         for shard in &self.shards {
             if let Ok(mut shard) = shard.lock() {
                 shard.tidy(now, &self.held);
@@ -295,3 +292,6 @@ impl SessionStore<Software> for &MemoryStore {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

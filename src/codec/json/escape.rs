@@ -5,6 +5,7 @@ use super::super::{
     base64::{self, Base64Error},
     cursor::Writer,
 };
+use super::Place;
 use super::scan::{ends_plain, plain_len};
 use core::{fmt, ops::Range};
 
@@ -12,14 +13,12 @@ use core::{fmt, ops::Range};
 #[derive(Clone, Copy)]
 pub struct Str<'a> {
     raw: &'a str,
-    /// Where `raw` starts in the whole text.
-    at: usize,
-    escaped: bool,
+    place: Place,
 }
 
 impl<'a> Str<'a> {
-    pub(super) const fn new(raw: &'a str, at: usize, escaped: bool) -> Self {
-        Self { raw, at, escaped }
+    pub(super) const fn new(raw: &'a str, place: Place) -> Self {
+        Self { raw, place }
     }
 
     /// What stands between the quotes, as sent.
@@ -31,19 +30,19 @@ impl<'a> Str<'a> {
     /// Where [`Str::raw`] stands in the text that was given to [`object`](super::object).
     #[must_use]
     pub const fn range(self) -> Range<usize> {
-        self.at..self.at.wrapping_add(self.raw.len())
+        self.place.at()..self.place.at().wrapping_add(self.raw.len())
     }
 
     /// Whether there are no escapes.
     #[must_use]
     pub const fn is_plain(self) -> bool {
-        !self.escaped
+        !self.place.is_escaped()
     }
 
     /// The string, where it has no escapes.
     #[must_use]
     pub const fn as_plain(self) -> Option<&'a str> {
-        if self.escaped { None } else { Some(self.raw) }
+        if self.place.is_escaped() { None } else { Some(self.raw) }
     }
 
     /// The unescaped string, byte for byte in UTF-8.
@@ -55,7 +54,7 @@ impl<'a> Str<'a> {
     /// Bytes of the unescaped string.
     #[must_use]
     pub fn len(self) -> usize {
-        if self.escaped { self.bytes().count() } else { self.raw.len() }
+        if self.place.is_escaped() { self.bytes().count() } else { self.raw.len() }
     }
 
     /// Whether the string is empty.
@@ -67,13 +66,13 @@ impl<'a> Str<'a> {
     /// Whether the unescaped string is `text`.
     #[must_use]
     pub fn is(self, text: &str) -> bool {
-        if self.escaped { self.bytes().eq(text.bytes()) } else { self.raw == text }
+        if self.place.is_escaped() { self.bytes().eq(text.bytes()) } else { self.raw == text }
     }
 
     /// Whether a control character (below U+0020) is in it, which can only be as an escape.
     #[must_use]
     pub fn has_escaped_control(self) -> bool {
-        self.escaped && self.bytes().any(|byte| byte < 0x20)
+        self.place.is_escaped() && self.bytes().any(|byte| byte < 0x20)
     }
 
     /// Writes the unescaped string, [`Str::len`] bytes, at the start of `out`.
@@ -84,7 +83,7 @@ impl<'a> Str<'a> {
     pub fn copy_to(self, out: &mut [u8]) -> Result<&str, BufferTooSmall> {
         let needed = self.len();
         let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
-        if self.escaped {
+        if self.place.is_escaped() {
             self.bytes().read(out);
         } else {
             out.copy_from_slice(self.raw.as_bytes());
@@ -99,7 +98,11 @@ impl<'a> Str<'a> {
     ///
     /// As [`base64::decode`].
     pub fn base64(self, out: &mut [u8]) -> Result<&[u8], Base64Error> {
-        if self.escaped { self.decode_escaped(base64::decode, out) } else { base64::decode(self.raw(), out) }
+        if self.place.is_escaped() {
+            self.decode_escaped(base64::decode, out)
+        } else {
+            base64::decode(self.raw(), out)
+        }
     }
 
     /// Writes the bytes of which this is the canonical base64url at the start of `out`, which needs room for
@@ -109,7 +112,7 @@ impl<'a> Str<'a> {
     ///
     /// As [`base64::url_decode`].
     pub fn base64url(self, out: &mut [u8]) -> Result<&[u8], Base64Error> {
-        if self.escaped {
+        if self.place.is_escaped() {
             self.decode_escaped(base64::url_decode, out)
         } else {
             base64::url_decode(self.raw(), out)
@@ -117,7 +120,7 @@ impl<'a> Str<'a> {
     }
 
     pub(super) const fn at(self) -> usize {
-        self.at
+        self.place.at()
     }
 
     /// Unescapes and decodes piece by piece: every piece but the last is full, and decodes without padding.

@@ -1,6 +1,6 @@
 //! The scanner: one pass over the text, one bit of stack for each level.
 
-use super::{Bytes, JsonError, MAX_BODY_DEPTH, MAX_DEPTH, MAX_MEMBERS, Str, Value};
+use super::{Bytes, JsonError, MAX_BODY_DEPTH, MAX_DEPTH, MAX_MEMBERS, Place, Str, Value};
 use core::{cmp::Ordering, fmt};
 
 /// Checks the whole text and finds the members of its object.
@@ -144,7 +144,7 @@ impl<'a> Scanner<'a> {
         let escaped = self.expect_string()?;
         let name = self.text.get(start..self.at.wrapping_sub(1)).ok_or(JsonError::Malformed)?;
         self.colon()?;
-        Ok(Some(Str::new(name, self.base.wrapping_add(start), escaped)))
+        Ok(Some(Str::new(name, Place::new(self.base.wrapping_add(start), escaped))))
     }
 
     /// Comes to the next element of an array, if there is one.
@@ -171,7 +171,7 @@ impl<'a> Scanner<'a> {
             self.values(Levels { objects: 0, open: 0, limit: limit.saturating_sub(depth) })?;
         }
         let raw = self.text.get(start..self.at).ok_or(JsonError::Malformed)?;
-        Ok(Value { raw, at: self.base.wrapping_add(start), escaped })
+        Ok(Value { raw, place: Place::new(self.base.wrapping_add(start), escaped) })
     }
 
     /// Passes over one value and all values within it.

@@ -3,6 +3,8 @@
 use super::super::HANDSHAKE_NONCE_LEN;
 use crate::codec::cursor::Writer;
 use crate::codec::json::put_string;
+use crate::codec::spki::Group;
+use crate::codec::timestamp;
 use crate::codec::{BufferTooSmall, base64};
 use crate::crypto::provider::HASH_LEN;
 use crate::crypto::{KeyId, Signature};
@@ -152,6 +154,25 @@ impl AnswerMessage<'_> {
     }
 }
 
+/// The length in bytes of the longest answer whose session id and token have these lengths.
+pub(crate) const fn longest_answer(session_id: usize, token: usize) -> usize {
+    const FRAME: usize =
+        br#"{"serverPublicKey":"","sessionId":"","token":"","expireToken":,"expiresAt":""}"#.len();
+    const CHOICE: usize =
+        br#","keyAgreement":{"scheme":"","nonce":"","features":[],"expiresIn":,"proof":""}"#.len();
+    const IDENTITY: usize = br#","identity":{"kid":"","signature":""}"#.len();
+    const DIGITS: usize = 20;
+    const STRINGS: usize = base64::encoded_len(Group::MAX_SPKI_LEN)
+        + timestamp::LEN
+        + Scheme::EcAes2.name().len()
+        + base64::encoded_len(HANDSHAKE_NONCE_LEN)
+        + base64::encoded_len(HASH_LEN)
+        + KeyId::LEN
+        + SIGNATURE_BLANK.len();
+    const FIXED: usize = FRAME + CHOICE + IDENTITY + STRINGS + 2 * DIGITS;
+    FIXED.saturating_add(session_id).saturating_add(token)
+}
+
 /// Writes `signature` into the answer that fills `answer` and was written with a blank for it.
 pub(crate) fn fill_signature(answer: &mut [u8], signature: &Signature) -> Result<(), Error> {
     let blank = answer
@@ -200,6 +221,27 @@ pub fn write_error(code: Code, scheme: Option<Scheme>, out: &mut [u8]) -> Result
 mod tests {
     use super::super::read::ErrorFields;
     use super::*;
+
+    #[test]
+    fn the_longest_answer() {
+        let kid = KeyId::of_point(&[4; 65]);
+        let choice = ChoiceMessage {
+            scheme: Scheme::EcAes2,
+            nonce: [0; HANDSHAKE_NONCE_LEN],
+            expires_in: u64::MAX,
+            proof: [0; HASH_LEN],
+            kid: Some(&kid),
+        };
+        let message = AnswerMessage {
+            public_key: &[0; Group::MAX_SPKI_LEN],
+            session_id: "s",
+            token: "t",
+            expire_token: u64::MAX,
+            expires_at: "2026-06-04T00:00:00.000Z",
+            choice: Some(choice),
+        };
+        assert_eq!(message.length(), longest_answer(1, 1));
+    }
 
     #[test]
     fn errors_need_exactly_what_they_say() {
