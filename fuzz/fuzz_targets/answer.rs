@@ -2,7 +2,7 @@
 //! is computed again, and must not depend on how the JSON is written.
 //!
 //! Input: the client (0 plain, 1 confirmed, 2 and 3 pinned, 3 with one scheme), plus 4 to have the answer proven and signed
-//! over whatever it says; a status; then the answer.
+//! over whatever it says, plus 8 to have somebody else sign; a status; then the answer.
 #![no_main]
 
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
@@ -42,7 +42,7 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(ours.is_ok(), status == 200 && accepts(&config, &hello, &message), "{ours:?}");
     let (_, foreign) = judge(&config, status, message.foreign().as_bytes());
     assert_eq!(settled(ours), settled(foreign), "the writing matters");
-    if client & 4 != 0 && prove(&hello, &mut message).is_some() {
+    if client & 4 != 0 && prove(&hello, &mut message, Identity(1 + (client >> 3 & 1))).is_some() {
         let (_, ours) = judge(&config, status, message.plain().as_bytes());
         assert_eq!(
             ours.is_ok(),
@@ -134,8 +134,9 @@ fn accepts(config: &ClientConfig<'_>, hello: &Node, message: &Node) -> bool {
     offered && choice.features.is_empty() && proven && (config.mode == Mode::Confirmed || signed())
 }
 
-/// Puts the right proof into an answer, and the right signature if it has an identity, whatever else it says.
-fn prove(hello: &Node, answer: &mut Node) -> Option<()> {
+/// Puts the right proof into an answer, whatever else it says, and where it has an identity the pinned kid and the signature
+/// of `signer`.
+fn prove(hello: &Node, answer: &mut Node, mut signer: Identity) -> Option<()> {
     let choice = answer.get_mut("keyAgreement")?;
     if let Some(identity) = choice.get_mut("identity") {
         identity.set("kid", Node::String(PINNED.kid().as_str().into()));
@@ -146,7 +147,7 @@ fn prove(hello: &Node, answer: &mut Node) -> Option<()> {
     let choice = answer.get_mut("keyAgreement")?;
     choice.set("proof", Node::String(Base64::encode_string(&proof)));
     if let Some(identity) = choice.get_mut("identity") {
-        let signature = { PINNED }.sign(&oracle::statement(&transcript)).unwrap();
+        let signature = signer.sign(&oracle::statement(&transcript)).unwrap();
         identity.set("signature", Node::String(Base64UrlUnpadded::encode_string(&signature)));
     }
     Some(())

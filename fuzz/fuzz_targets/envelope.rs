@@ -138,6 +138,12 @@ fn round_trip(traffic: &Traffic<Key>, aad: &Aad, other: &Aad, nonce: WireNonce, 
     };
     assert_eq!(open(&buffer, aad).as_deref(), Some(plaintext));
     assert_eq!(open(message.foreign().as_bytes(), aad).as_deref(), Some(plaintext));
+    // The same in the same places, but for one character that is escaped.
+    let (front, back) = buffer.split_at(at % needed);
+    if back[0].is_ascii_alphanumeric() || b"+/=".contains(&back[0]) {
+        let escaped = [front, format!("\\u{:04x}", back[0]).as_bytes(), &back[1..]].concat();
+        assert_eq!(open(&escaped, aad).as_deref(), Some(plaintext), "{at}");
+    }
     if aad.as_bytes() != other.as_bytes() {
         assert_eq!(open(&buffer, other), None);
     }

@@ -13,7 +13,6 @@ mod session;
 
 use dynamic_key::codec::spki::PublicKey;
 use dynamic_key::codec::timestamp::Timestamp;
-use dynamic_key::crypto::Provider as _;
 use dynamic_key::handshake::{Claims, ClientConfig, ClientHandshake, ClientNeed, ClientPolicy, ServerPolicy};
 use dynamic_key::scheme::{Preference, Scheme};
 use dynamic_key::session::{ClientType, Exchange, Mode, Now, ServerSession, Session, Uptime};

@@ -105,6 +105,8 @@ struct Run {
     /// When the sessions end that nobody has the keys of.
     orphans: Vec<u64>,
     open: Vec<Open>,
+    /// What was sent to whom.
+    responses: Vec<(usize, Vec<u8>)>,
 }
 
 impl Run {
@@ -126,12 +128,13 @@ impl Run {
             clients: Vec::new(),
             orphans: Vec::new(),
             open: Vec::new(),
+            responses: Vec::new(),
         }
     }
 
     fn call(&mut self, input: &mut Input<'_>) {
         self.provider.has_failed = false;
-        match input.byte() % 16 {
+        match input.byte() % 17 {
             0 => self.honest_step(),
             1 => self.raw_hello(input),
             2 => self.shake_hands(input, false),
@@ -161,7 +164,8 @@ impl Run {
             11 => self.answer_with_error(input),
             12 => self.now += u64::from(input.short()) * 200,
             13 => self.end(input),
-            14 => self.provider.fails_after = Some(input.byte() & 31),
+            14 => self.reflected(input),
+            15 => self.provider.fails_after = Some(input.byte() & 31),
             _ => {
                 if let Some((client, sent)) = self.any_sent(input) {
                     self.deliver(client, sent, usize::from(input.short()) % (ERROR_ROOM + 64));

@@ -203,6 +203,16 @@ impl Run {
         self.refused(&head, &envelope);
     }
 
+    /// A response comes back as a request.
+    pub(super) fn reflected(&mut self, input: &mut Input<'_>) {
+        let which = input.below(self.responses.len());
+        let Some((client, response)) = self.responses.get(which).cloned() else { return };
+        let (id, token) = self.credentials(client);
+        let code = self.refused(&head(0, Some((&id, &token))), &response);
+        let is_over = matches!(code, Code::SessionExpired | Code::InvalidSession) && !self.lives(client);
+        assert!(is_over || code == Code::EncryptionError || self.provider.has_failed, "{code}");
+    }
+
     pub(super) fn raw_request(&mut self, input: &mut Input<'_>) {
         let client = input.below(self.clients.len());
         let choice = input.byte();
@@ -215,7 +225,7 @@ impl Run {
         }
     }
 
-    pub(super) fn refused(&mut self, head: &Head<'_>, envelope: &[u8]) {
+    pub(super) fn refused(&mut self, head: &Head<'_>, envelope: &[u8]) -> Code {
         let mut buffer = envelope.to_vec();
         buffer.resize(envelope.len().max(ROOM), 0);
         let now = self.now();
@@ -234,6 +244,7 @@ impl Run {
             code != Code::RouteNotAllowed && (code != Code::StoreUnavailable || self.provider.has_failed),
             "{code}"
         );
+        code
     }
 
     pub(super) fn take_open(&mut self, input: &mut Input<'_>) -> Option<Open> {
@@ -288,6 +299,7 @@ impl Run {
         }
         let (status, body) = if status == 204 { (200, vec![]) } else { (status, body) };
         assert_eq!(reply.status, status);
+        self.responses.push((client, buffer.clone()));
         if let Some(opened) = self.open_at_client(client, sent, reply.status, &buffer) {
             assert_eq!(opened, body);
         }
