@@ -281,22 +281,22 @@ mod tests {
 
     #[test]
     fn what_seal_writes_is_read_as_any_json_is() {
-        for len in [0, 1, 2, 20] {
+        let telling = [0, b' ', b'"', b'\\', b'/', b'=', b'A', b'}', 0x7f, 0x80, 0xff];
+        for (len, others) in
+            [(0, &Vec::from_iter(0..=u8::MAX)[..]), (1, &telling), (2, &telling), (20, &telling)]
+        {
             let text = sealed(len);
             assert!(as_sealed(&text).is_some());
-            let mut misses = 0;
             for at in 0..text.len() {
-                for other in 0..=u8::MAX {
+                for other in others {
                     let mut changed = text.clone();
-                    changed[at] = other;
-                    misses += usize::from(as_sealed(&changed).is_none());
+                    changed[at] = *other;
                     // White space before it is nothing that `seal` writes.
                     let spaced: Vec<u8> = b" ".iter().chain(&changed).copied().collect();
                     assert!(as_sealed(&spaced).is_none());
                     assert_eq!(parsed(changed), parsed(spaced), "{at} {other}");
                 }
             }
-            assert!(misses > 0);
         }
     }
 
