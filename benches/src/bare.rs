@@ -1,10 +1,17 @@
-//! The bare primitives: AES-256-GCM and base64, nothing around them. What a sealed message cannot do without.
+//! The bare primitives, nothing around them: AES-256-GCM and base64, what a sealed message cannot do without; operations on
+//! P-256, what a handshake cannot do without.
 
+use crate::peers::Rng;
 use aes_gcm::aead::AeadInOut;
 use aes_gcm::{Aes256Gcm, KeyInit};
 use base64ct::Encoding;
+use core::hint::black_box;
 use core::marker::PhantomData;
 use dynamic_key::codec::base64;
+use p256::ecdh::EphemeralSecret;
+use p256::ecdsa::signature::{Signer, Verifier};
+use p256::ecdsa::{Signature, SigningKey};
+use p256::elliptic_curve::Generate;
 
 /// The AAD of a request.
 pub const AAD: &[u8] = b"v2:0123456789abcdefghijkl";
@@ -138,5 +145,30 @@ impl<K: Key, C: Codec> Channel<K, C> {
             .with(|key| key.decrypt_inout_detached(&nonce, AAD, text.into(), (&*tag).into()))
             .expect("it is authentic");
         text
+    }
+}
+
+/// Generates two ephemeral keys, and agrees with each on a secret with the other's public key.
+pub fn agree(rng: &mut Rng) {
+    let [ours, theirs] = [(); 2].map(|()| EphemeralSecret::generate_from_rng(rng));
+    black_box(ours.diffie_hellman(&theirs.public_key()));
+    black_box(theirs.diffie_hellman(&ours.public_key()));
+}
+
+/// An identity that signs and is verified.
+#[derive(Debug)]
+pub struct Identity(SigningKey);
+
+impl Identity {
+    /// Generates it.
+    pub fn new(rng: &mut Rng) -> Self {
+        Self(SigningKey::generate_from_rng(rng))
+    }
+
+    /// Signs a message of the length that a handshake signs, and verifies it.
+    pub fn sign_and_verify(&self) {
+        let message = black_box([7; 54]);
+        let signature: Signature = self.0.sign(&message);
+        self.0.verifying_key().verify(&message, &signature).expect("it is authentic");
     }
 }

@@ -4,6 +4,7 @@
 //! All of it seals and opens messages under AES-256-GCM with the AAD of a request, in buffers that were allocated before.
 
 pub mod bare;
+pub mod interleaved;
 pub mod peers;
 pub mod plain;
 

@@ -103,11 +103,11 @@ impl<K: TrafficKey> Party<K> {
             expires_at: Timestamp::from_unix_secs(1_780_531_200),
             expires_in: 3600,
             instance: 7,
-            identity: Some(identity.kid()),
+            identity: (mode == Mode::Pinned).then(|| identity.kid()),
             plain: Default::default(),
         };
         let length = server.answer(gateway, &facts, buffer)?;
-        if mode != Mode::Plain {
+        if mode == Mode::Pinned {
             server.sign(identity, &mut buffer[..length])?;
         }
         client.reply(200, &buffer[..length])?;

@@ -1,16 +1,18 @@
-//! Holds the cost of a sealed message to its ceiling, without trust in absolute times: every variant runs in turn, round
-//! after round in one process, and only ratios of their medians count.
+//! Holds the cost of a sealed message to its ceiling, without trust in absolute times: only ratios of costs that were measured
+//! together count.
 //!
 //! Exits with 1 where sealing then opening 1 KiB costs more than [`MOST_OF_BARE`] times the bare primitives, or the plain
 //! composition costs less than [`LEAST_OF_PLAIN`] times ours.
 
+use dynamic_key::codec::{base64, json};
 use dynamic_key::crypto::software::{Software, TrafficKey};
 use dynamic_key::session::Mode;
-use dynamic_key_benches::bare::{self, Codec, Expanded, Key, Ours, Peer, Raw};
-use dynamic_key_benches::{LENGTHS, Peers, peers::Rng, plain, text};
+use dynamic_key_benches::bare::{self, Codec, Expanded, Identity, Key, Ours, Peer, Raw};
+use dynamic_key_benches::interleaved::{Work, medians};
+use dynamic_key_benches::peers::{Party, Rng};
+use dynamic_key_benches::{LENGTHS, Peers, plain, text};
 use std::hint::black_box;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 /// The length that is held to the limits, in bytes.
 const HELD: usize = 1024;
@@ -20,13 +22,8 @@ const MOST_OF_BARE: f64 = 1.5;
 const LEAST_OF_PLAIN: f64 = 4.0;
 /// Rounds of one attempt.
 const ROUNDS: usize = 301;
-/// How long a variant runs in a round.
-const TURN: Duration = Duration::from_micros(100);
 /// Attempts before a limit counts as missed: a noisy machine may spoil some.
 const ATTEMPTS: usize = 5;
-
-/// Something whose cost is measured.
-type Work = Box<dyn FnMut()>;
 
 fn bare<K: Key + 'static, C: Codec + 'static>(len: usize) -> Work {
     let (mut channel, text) = (bare::Channel::<K, C>::new(len), text(len));
@@ -66,51 +63,27 @@ impl Costs {
 }
 
 /// Raw keys, then expanded ones.
-fn measure(len: usize) -> [Costs; 2] {
-    let [ours_raw, bare_raw, peer_raw, plain_raw, ours_ready, bare_ready, peer_ready, plain_ready] =
-        medians([
-            ours(Software::new, len),
-            bare::<Raw, Ours>(len),
-            bare::<Raw, Peer>(len),
-            plain::<Raw>(len),
-            ours(Software::expanded, len),
-            bare::<Expanded, Ours>(len),
-            bare::<Expanded, Peer>(len),
-            plain::<Expanded>(len),
-        ]);
-    [
-        Costs { ours: ours_raw, bare: bare_raw, bare_peer: peer_raw, plain: plain_raw },
-        Costs { ours: ours_ready, bare: bare_ready, bare_peer: peer_ready, plain: plain_ready },
-    ]
-}
-
-/// The median cost of each, in nanoseconds.
-fn medians<const N: usize>(mut works: [Work; N]) -> [f64; N] {
-    let turns: [u32; N] = std::array::from_fn(|i| {
-        // The first run warms up; the fastest of some tells how many fit a turn.
-        let fastest = (0..20).map(|_| time(&mut works[i], 1)).fold(f64::INFINITY, f64::min);
-        (TURN.as_nanos() as f64 / fastest).clamp(1.0, 1000.0) as u32
-    });
-    let mut times = [const { Vec::new() }; N];
-    for _ in 0..ROUNDS {
-        for (i, times) in times.iter_mut().enumerate() {
-            times.push(time(&mut works[i], turns[i]));
-        }
-    }
-    times.map(|mut times| *times.select_nth_unstable_by(ROUNDS / 2, f64::total_cmp).1)
-}
-
-/// Nanoseconds of one run, out of `runs`.
-fn time(work: &mut Work, runs: u32) -> f64 {
-    let start = Instant::now();
-    (0..runs).for_each(|_| work());
-    start.elapsed().as_nanos() as f64 / f64::from(runs)
+fn seal_and_open(len: usize) -> [Costs; 2] {
+    let works = [
+        ours(Software::new, len),
+        bare::<Raw, Ours>(len),
+        bare::<Raw, Peer>(len),
+        plain::<Raw>(len),
+        ours(Software::expanded, len),
+        bare::<Expanded, Ours>(len),
+        bare::<Expanded, Peer>(len),
+        plain::<Expanded>(len),
+    ];
+    let [raw @ .., ours, bare, bare_peer, plain] = medians(ROUNDS, works);
+    let expanded = Costs { ours, bare, bare_peer, plain };
+    let [ours, bare, bare_peer, plain] = raw;
+    [Costs { ours, bare, bare_peer, plain }, expanded]
 }
 
 fn print(len: usize, costs: &[Costs; 2]) {
     for (key, costs) in ["raw", "expanded"].iter().zip(costs) {
         println!(
-            "{len:>6}  {key:<8}  {:>9.2}  {:>9.2}  {:>9.2} {:>9.0} {:>9.0} {:>9.0} {:>9.0}",
+            "{len:>6}  {key:<8}  {:>9.2}  {:>9.2}  {:>10.2} {:>9.0} {:>9.0} {:>9.0} {:>9.0}",
             costs.of_bare(),
             costs.ours / costs.bare_peer,
             costs.of_plain(),
@@ -122,16 +95,81 @@ fn print(len: usize, costs: &[Costs; 2]) {
     }
 }
 
-fn main() -> ExitCode {
-    println!(
-        "Seal then open one message with AES-256-GCM; bare is the cipher and base64 of ours or of base64ct alone.\n"
+fn encode<C: Codec>(len: usize) -> Work {
+    let (bytes, mut out) = (text(len), vec![0; base64::encoded_len(len)]);
+    Box::new(move || _ = black_box(C::encode(black_box(&bytes), &mut out)))
+}
+
+fn decode<C: Codec>(len: usize) -> Work {
+    let (mut encoded, mut out) = (vec![0; base64::encoded_len(len)], vec![0; len]);
+    let encoded = Ours::encode(&text(len), &mut encoded).to_owned();
+    Box::new(move || _ = black_box(C::decode(black_box(&encoded), &mut out)))
+}
+
+fn print_codec(len: usize) {
+    let envelope = plain::envelope(len);
+    let (for_ours, for_peer) = (envelope.clone(), envelope);
+    let [ours_encode, peer_encode, ours_decode, peer_decode, ours_json, peer_json] = medians(
+        ROUNDS,
+        [
+            encode::<Ours>(len),
+            encode::<Peer>(len),
+            decode::<Ours>(len),
+            decode::<Peer>(len),
+            Box::new(move || _ = black_box(json::object(black_box(for_ours.as_bytes()), &["nonce", "data"]))),
+            Box::new(move || plain::scan(black_box(&for_peer))),
+        ],
     );
-    println!(" bytes  key        ours/bare  …/base64ct  plain/ours   ours ns   bare ns  base64ct  plain ns");
+    println!(
+        "\n{len} bytes in the codecs              peer/ours   ours ns   peer ns\n\
+         base64 encoded, peer base64ct            {:>5.2} {ours_encode:>9.0} {peer_encode:>9.0}\n\
+         base64 decoded, peer base64ct            {:>5.2} {ours_decode:>9.0} {peer_decode:>9.0}\n\
+         JSON envelope read, peer serde-json-core {:>5.2} {ours_json:>9.0} {peer_json:>9.0}",
+        peer_encode / ours_encode,
+        peer_decode / ours_decode,
+        peer_json / ours_json,
+    );
+}
+
+fn handshake(mode: Mode) -> Work {
+    let mut party = Party::new(Software::new);
+    Box::new(move || _ = black_box(party.handshake(mode)))
+}
+
+fn print_handshakes() {
+    let (mut rng, mut other) = (Rng(4), Rng(5));
+    let identity = Identity::new(&mut other);
+    let [plain, confirmed, pinned, agreed, signed] = medians(
+        ROUNDS / 3,
+        [
+            handshake(Mode::Plain),
+            handshake(Mode::Confirmed),
+            handshake(Mode::Pinned),
+            Box::new(move || bare::agree(&mut rng)),
+            Box::new(move || {
+                bare::agree(&mut other);
+                identity.sign_and_verify();
+            }),
+        ],
+    );
+    println!("\nhandshake, both ends   ours/bare   ours µs   bare µs");
+    for (mode, ours, bare) in
+        [(Mode::Plain, plain, agreed), (Mode::Confirmed, confirmed, agreed), (Mode::Pinned, pinned, signed)]
+    {
+        println!("{:<20} {:>11.2} {:>9.0} {:>9.0}", mode.name(), ours / bare, ours / 1000.0, bare / 1000.0);
+    }
+}
+
+fn main() -> ExitCode {
+    print_handshakes();
+    print_codec(HELD);
+    println!("\nseal then open a message\n");
+    println!(" bytes  key       ours/bare  …base64ct  plain/ours   ours ns   bare ns …base64ct  plain ns");
     for len in LENGTHS.into_iter().filter(|len| *len != HELD) {
-        print(len, &measure(len));
+        print(len, &seal_and_open(len));
     }
     for attempt in 1..=ATTEMPTS {
-        let costs = measure(HELD);
+        let costs = seal_and_open(HELD);
         print(HELD, &costs);
         if costs.iter().all(Costs::hold) {
             println!("\nheld at {HELD} bytes: ours/bare ≤ {MOST_OF_BARE}, plain/ours ≥ {LEAST_OF_PLAIN}");
