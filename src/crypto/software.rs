@@ -181,10 +181,9 @@ impl TrafficKey for RawKey {
         aad: &[u8],
         text: &mut [u8],
     ) -> Result<[u8; TAG_LEN], CryptoError> {
-        let key = self.bytes.as_bytes();
         match self.aead {
-            Aead::Aes128Gcm => Aes128Gcm::expand(first_half(key))?.seal(nonce, aad, text),
-            Aead::Aes256Gcm => Aes256Gcm::expand(key)?.seal(nonce, aad, text),
+            Aead::Aes128Gcm => Aes128Gcm::new(self.key().split_ref::<U16>().0).seal(nonce, aad, text),
+            Aead::Aes256Gcm => Aes256Gcm::new(self.key()).seal(nonce, aad, text),
         }
     }
 
@@ -195,17 +194,18 @@ impl TrafficKey for RawKey {
         text: &mut [u8],
         tag: &[u8; TAG_LEN],
     ) -> Result<(), CryptoError> {
-        let key = self.bytes.as_bytes();
         match self.aead {
-            Aead::Aes128Gcm => Aes128Gcm::expand(first_half(key))?.open(nonce, aad, text, tag),
-            Aead::Aes256Gcm => Aes256Gcm::expand(key)?.open(nonce, aad, text, tag),
+            Aead::Aes128Gcm => Aes128Gcm::new(self.key().split_ref::<U16>().0).open(nonce, aad, text, tag),
+            Aead::Aes256Gcm => Aes256Gcm::new(self.key()).open(nonce, aad, text, tag),
         }
     }
 }
 
-/// Where a key of AES-128 stands in the room for one of AES-256.
-fn first_half(key: &[u8; 32]) -> &[u8] {
-    key.first_chunk::<16>().map_or(&[], |half| half)
+impl RawKey {
+    /// The room for a key of AES-256; one of AES-128 stands in its first half.
+    fn key(&self) -> &aes_gcm::Key<Aes256Gcm> {
+        self.bytes.as_bytes().into()
+    }
 }
 
 impl TrafficKey for RawAes256Key {
@@ -224,7 +224,7 @@ impl TrafficKey for RawAes256Key {
         aad: &[u8],
         text: &mut [u8],
     ) -> Result<[u8; TAG_LEN], CryptoError> {
-        Aes256Gcm::expand(self.0.as_bytes())?.seal(nonce, aad, text)
+        Aes256Gcm::new(self.0.as_bytes().into()).seal(nonce, aad, text)
     }
 
     #[inline(never)] // one frame less in its caller's
@@ -235,7 +235,7 @@ impl TrafficKey for RawAes256Key {
         text: &mut [u8],
         tag: &[u8; TAG_LEN],
     ) -> Result<(), CryptoError> {
-        Aes256Gcm::expand(self.0.as_bytes())?.open(nonce, aad, text, tag)
+        Aes256Gcm::new(self.0.as_bytes().into()).open(nonce, aad, text, tag)
     }
 }
 
