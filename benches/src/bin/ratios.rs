@@ -2,7 +2,7 @@
 //! together count.
 //!
 //! Exits with 1 where sealing then opening 1 KiB costs more than [`MOST_OF_BARE`] times the bare primitives, or the plain
-//! composition costs less than [`LEAST_OF_PLAIN`] times ours.
+//! composition costs less than [`LEAST_OF_PLAIN`] times ours, by the median of [`ATTEMPTS`] attempts.
 
 use dynamic_key::codec::{base64, json};
 use dynamic_key::crypto::software::{Software, TrafficKey};
@@ -22,7 +22,7 @@ const MOST_OF_BARE: f64 = 1.5;
 const LEAST_OF_PLAIN: f64 = 4.0;
 /// Rounds of one attempt.
 const ROUNDS: usize = 301;
-/// Attempts before a limit counts as missed: a noisy machine may spoil some.
+/// Attempts, all of which are made and count: the median decides, so that no lucky one does.
 const ATTEMPTS: usize = 5;
 
 fn bare<K: Key + 'static, C: Codec + 'static>(len: usize) -> Work {
@@ -55,10 +55,6 @@ impl Costs {
 
     fn of_plain(&self) -> f64 {
         self.plain / self.ours
-    }
-
-    fn hold(&self) -> bool {
-        self.of_bare() <= MOST_OF_BARE && self.of_plain() >= LEAST_OF_PLAIN
     }
 }
 
@@ -168,15 +164,24 @@ fn main() -> ExitCode {
     for len in LENGTHS.into_iter().filter(|len| *len != HELD) {
         print(len, &seal_and_open(len));
     }
-    for attempt in 1..=ATTEMPTS {
+    let attempts: [[Costs; 2]; ATTEMPTS] = std::array::from_fn(|_| {
         let costs = seal_and_open(HELD);
         print(HELD, &costs);
-        if costs.iter().all(Costs::hold) {
-            println!("\nheld at {HELD} bytes: ours/bare ≤ {MOST_OF_BARE}, plain/ours ≥ {LEAST_OF_PLAIN}");
-            return ExitCode::SUCCESS;
-        }
-        eprintln!("attempt {attempt} of {ATTEMPTS}: over the limits");
+        costs
+    });
+    println!("\nthe median of {ATTEMPTS} attempts at {HELD} bytes");
+    let mut holds = true;
+    for (kind, name) in ["raw", "expanded"].into_iter().enumerate() {
+        let bare = median(attempts.each_ref().map(|costs| costs[kind].of_bare()));
+        let plain = median(attempts.each_ref().map(|costs| costs[kind].of_plain()));
+        println!(
+            "{name} keys: ours/bare {bare:.2} (at most {MOST_OF_BARE}), plain/ours {plain:.2} (at least {LEAST_OF_PLAIN})"
+        );
+        holds &= bare <= MOST_OF_BARE && plain >= LEAST_OF_PLAIN;
     }
-    eprintln!("\nmissed at {HELD} bytes: ours/bare ≤ {MOST_OF_BARE}, plain/ours ≥ {LEAST_OF_PLAIN}");
-    ExitCode::FAILURE
+    if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn median(mut ratios: [f64; ATTEMPTS]) -> f64 {
+    *ratios.select_nth_unstable_by(ATTEMPTS / 2, f64::total_cmp).1
 }
