@@ -121,7 +121,7 @@ pub fn seal<P: Provider>(
 
     let end = base64::encode_in_place(envelope, len.saturating_add(TAG_LEN), DATA_AT)?;
     let (head, tail) = envelope.split_at_mut_checked(end).ok_or(too_small)?;
-    tail.copy_from_slice(TAIL);
+    tail.first_chunk_mut().ok_or(too_small).map(|place| *place = *TAIL)?;
     let (before, after) = head.split_first_chunk_mut().ok_or(too_small)?;
     *before = *HEAD;
     base64::encode(nonce.as_bytes(), after)?;

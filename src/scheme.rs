@@ -1,5 +1,6 @@
 //! The schemes of §1 and the choice among them (§2.2): pure functions.
 
+use crate::codec::cursor::Writer;
 use crate::codec::spki::Group;
 use crate::crypto::Aead;
 use core::fmt;
@@ -32,6 +33,9 @@ impl Scheme {
     /// All schemes, strongest first: the strength order of §1.
     pub const BY_STRENGTH: [Self; 4] = [Self::EcAes2, Self::Aes2, Self::EcAes1, Self::Aes1];
 
+    /// The most bytes that [`Scheme::put_names`] puts.
+    pub(crate) const MAX_NAMES_LEN: usize = 1 + 2 * ("#SCHEME-AES1".len() + "#SCHEME-EC-AES1".len());
+
     /// The elliptic-curve schemes, strongest first: what a gateway accepts by default.
     pub const ELLIPTIC: [Self; 2] = [Self::EcAes2, Self::EcAes1];
 
@@ -50,6 +54,16 @@ impl Scheme {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::BY_STRENGTH.into_iter().find(|scheme| scheme.name() == name)
+    }
+
+    /// Puts the names of schemes, of which none is repeated, as [`NameList::as_bytes`] has names.
+    pub(crate) fn put_names(schemes: &[Self], out: &mut Writer<'_>) {
+        // Four names of 14 characters at most.
+        out.put(&[schemes.len() as u8]);
+        for scheme in schemes {
+            out.put(&[scheme.name().len() as u8]);
+            out.put(scheme.name().as_bytes());
+        }
     }
 
     /// The group that the ephemeral keys belong to.
@@ -132,6 +146,9 @@ impl NameList {
     /// The most bytes of a list: 265.
     pub const MAX_LEN: usize = 1 + Self::MAX_NAMES * (1 + Self::MAX_NAME);
 
+    /// The encoding of the list without entries.
+    pub const NONE: &'static [u8] = &[0];
+
     /// The list without entries.
     #[must_use]
     pub const fn new() -> Self {
@@ -197,12 +214,9 @@ impl NameList {
     /// The encoding: what the transcript takes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        if self.bytes.is_empty() { &[0] } else { &self.bytes }
+        if self.bytes.is_empty() { Self::NONE } else { &self.bytes }
     }
 }
-
-/// The list without entries, where one is only looked at: lists are large.
-pub static NO_NAMES: NameList = NameList::new();
 
 impl Default for NameList {
     fn default() -> Self {
@@ -224,10 +238,16 @@ mod tests {
 
     #[test]
     fn names_and_properties() {
+        let names = NameList::of_schemes(&Scheme::BY_STRENGTH).unwrap();
+        let mut room = [0; Scheme::MAX_NAMES_LEN];
         for scheme in Scheme::BY_STRENGTH {
             assert_eq!(Scheme::from_name(scheme.name()), Some(scheme));
             assert_eq!(scheme.power() == Power::Low, scheme.aead().key_len() == 16);
         }
+        let mut out = Writer::new(&mut room);
+        Scheme::put_names(&Scheme::BY_STRENGTH, &mut out);
+        assert_eq!(out.finish_slice(), Ok(names.as_bytes()));
+        assert_eq!(names.as_bytes().len(), Scheme::MAX_NAMES_LEN);
         assert_eq!(Scheme::from_name("SCHEME-EC-AES3"), None);
         assert_eq!(Scheme::from_name("scheme-ec-aes2"), None);
     }

@@ -9,7 +9,7 @@ use crate::seeded::Seeded;
 use dynamic_key::Secret;
 use dynamic_key::codec::spki::{Group, PublicKey};
 use dynamic_key::crypto::provider::{Aead, CryptoError, HASH_LEN, NONCE_LEN, TAG_LEN};
-use dynamic_key::crypto::software::{RawKey, Software, TrafficKey};
+use dynamic_key::crypto::software::{Prk, RawKey, Software, TrafficKey};
 use p256::elliptic_curve::sec1::ToSec1Point;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -127,6 +127,7 @@ fn secret_key(private: Scalar) -> p256::SecretKey {
 impl dynamic_key::crypto::Provider for Provider {
     type EphemeralKey = Scalar;
     type SharedSecret = Secret<32>;
+    type Prk = Prk;
     type Secret = Secret<HASH_LEN>;
     type TrafficKey = Key;
 
@@ -158,17 +159,22 @@ impl dynamic_key::crypto::Provider for Provider {
         agree(key, peer).map(Secret::new).ok_or(CryptoError::InvalidPublicKey)
     }
 
-    fn extract(&mut self, salt: &[u8], z: Secret<32>) -> Result<Secret<HASH_LEN>, CryptoError> {
+    fn extract(&mut self, salt: &[u8], z: Secret<32>) -> Result<Prk, CryptoError> {
         self.may_fail(CryptoError::Failed)?;
         self.software.extract(salt, z)
     }
 
-    fn expand(&mut self, prk: &Secret<HASH_LEN>, info: &[&[u8]]) -> Result<Secret<HASH_LEN>, CryptoError> {
+    fn prk(&mut self, secret: &Secret<HASH_LEN>) -> Result<Prk, CryptoError> {
+        self.may_fail(CryptoError::Failed)?;
+        self.software.prk(secret)
+    }
+
+    fn expand(&mut self, prk: &Prk, info: &[&[u8]]) -> Result<Secret<HASH_LEN>, CryptoError> {
         self.may_fail(CryptoError::Failed)?;
         self.software.expand(prk, info)
     }
 
-    fn expand_key(&mut self, prk: &Secret<HASH_LEN>, info: &[&[u8]], aead: Aead) -> Result<Key, CryptoError> {
+    fn expand_key(&mut self, prk: &Prk, info: &[&[u8]], aead: Aead) -> Result<Key, CryptoError> {
         self.may_fail(CryptoError::Failed)?;
         let mut bytes = [0; 32];
         self.software.expand_bytes(prk, info, &mut bytes[..aead.key_len()])?;
@@ -177,7 +183,7 @@ impl dynamic_key::crypto::Provider for Provider {
 
     fn expand_bytes(
         &mut self,
-        prk: &Secret<HASH_LEN>,
+        prk: &Prk,
         info: &[&[u8]],
         out: &mut [u8],
     ) -> Result<(), CryptoError> {

@@ -54,16 +54,16 @@ const PREFIX: &[u8] = b"dynamic-key v2 ";
 
 /// The PRK of a handshake outside plain mode. Dropped, hence erased, when all labels are drawn.
 #[expect(missing_debug_implementations, reason = "there is nothing to show but a secret")]
-pub struct Schedule<S> {
-    prk: S,
+pub struct Schedule<K> {
+    prk: K,
 }
 
-impl<S> Schedule<S> {
+impl<K> Schedule<K> {
     /// HKDF-Extract(T, Z). Z is erased.
     ///
     /// # Errors
     /// Those of [`Provider::extract`].
-    pub fn new<P: Provider<Secret = S>>(
+    pub fn new<P: Provider<Prk = K>>(
         provider: &mut P,
         transcript: &TranscriptHash,
         z: P::SharedSecret,
@@ -75,7 +75,11 @@ impl<S> Schedule<S> {
     ///
     /// # Errors
     /// Those of [`Provider::expand`].
-    pub fn secret<P: Provider<Secret = S>>(&self, provider: &mut P, label: Label) -> Result<S, CryptoError> {
+    pub fn secret<P: Provider<Prk = K>>(
+        &self,
+        provider: &mut P,
+        label: Label,
+    ) -> Result<P::Secret, CryptoError> {
         provider.expand(&self.prk, &[PREFIX, label.text().as_bytes()])
     }
 
@@ -83,7 +87,7 @@ impl<S> Schedule<S> {
     ///
     /// # Errors
     /// Those of [`Provider::expand_key`].
-    pub fn key<P: Provider<Secret = S>>(
+    pub fn key<P: Provider<Prk = K>>(
         &self,
         provider: &mut P,
         label: Label,
@@ -96,7 +100,7 @@ impl<S> Schedule<S> {
     ///
     /// # Errors
     /// Those of [`Provider::expand_bytes`].
-    pub fn iv<P: Provider<Secret = S>>(
+    pub fn iv<P: Provider<Prk = K>>(
         &self,
         provider: &mut P,
         label: Label,
@@ -110,7 +114,7 @@ impl<S> Schedule<S> {
     ///
     /// # Errors
     /// Those of [`Provider::expand`] and [`Provider::mac`].
-    pub fn proof<P: Provider<Secret = S>>(
+    pub fn proof<P: Provider<Prk = K>>(
         &self,
         provider: &mut P,
         transcript: &TranscriptHash,

@@ -5,9 +5,11 @@
 //! ```
 
 use crate::crypto::KeyId;
+use crate::crypto::hash::Sha256;
 use crate::crypto::provider::HASH_LEN;
-use crate::scheme::{NameList, Scheme};
-use sha2::{Digest, Sha256};
+#[cfg(doc)]
+use crate::scheme::NameList;
+use crate::scheme::Scheme;
 
 /// T: what both ends saw. Not secret.
 pub type TranscriptHash = [u8; HASH_LEN];
@@ -42,8 +44,8 @@ pub struct ClientFields<'a> {
     pub public_key: &'a [u8],
     /// 3: the client's nonce.
     pub nonce: &'a [u8],
-    /// 4: the offered schemes.
-    pub schemes: &'a NameList,
+    /// 4: the offered schemes, as [`NameList::as_bytes`] has them.
+    pub schemes: &'a [u8],
     /// 5: `device.id`, or the client's `identifier`.
     pub device_id: &'a [u8],
     /// 6: `device.platform`.
@@ -79,10 +81,10 @@ pub struct ServerFields<'a> {
     pub expires_in: &'a str,
     /// 19: `expireToken`, the digits as sent.
     pub expire_token: &'a str,
-    /// 20: the offered features; `None` where the binding has none.
-    pub offered_features: Option<&'a NameList>,
-    /// 21: the selected features; `None` where the binding has none.
-    pub selected_features: Option<&'a NameList>,
+    /// 20: the offered features, as [`NameList::as_bytes`] has them; empty where the binding has none.
+    pub offered_features: &'a [u8],
+    /// 21: the selected features, as [`NameList::as_bytes`] has them; empty where the binding has none.
+    pub selected_features: &'a [u8],
 }
 
 /// A transcript that has taken the client's fields and waits for the server's.
@@ -100,11 +102,11 @@ impl Transcript {
     /// [`FieldTooLong`] for a field over 65,535 bytes.
     #[inline(never)] // one frame less in its caller's
     pub fn begin(client: &ClientFields<'_>) -> Result<Self, FieldTooLong> {
-        let mut transcript = Self(Sha256::new_with_prefix(b"dynamic-key transcript v2\0"));
+        let mut transcript = Self(Sha256::new(b"dynamic-key transcript v2\0"));
         transcript.field(client.binding.name().as_bytes())?;
         transcript.field(client.public_key)?;
         transcript.field(client.nonce)?;
-        transcript.field(client.schemes.as_bytes())?;
+        transcript.field(client.schemes)?;
         transcript.field(client.device_id)?;
         transcript.field(client.platform.as_bytes())?;
         transcript.field(client.client_type.as_bytes())?;
@@ -129,14 +131,14 @@ impl Transcript {
         self.field(kid_bytes(server.kid))?;
         self.field(server.expires_in.as_bytes())?;
         self.field(server.expire_token.as_bytes())?;
-        self.field(server.offered_features.map_or(&[], NameList::as_bytes))?;
-        self.field(server.selected_features.map_or(&[], NameList::as_bytes))?;
-        Ok(self.0.finalize().into())
+        self.field(server.offered_features)?;
+        self.field(server.selected_features)?;
+        Ok(self.0.finish())
     }
 
     fn field(&mut self, bytes: &[u8]) -> Result<(), FieldTooLong> {
         let length = u16::try_from(bytes.len()).map_err(|_| FieldTooLong)?;
-        self.0.update(length.to_be_bytes());
+        self.0.update(&length.to_be_bytes());
         self.0.update(bytes);
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! What a provider of cryptography must do, and the software one.
 
+pub(crate) mod hash;
 pub mod provider;
 pub mod signature;
 pub mod software;

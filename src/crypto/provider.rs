@@ -9,7 +9,7 @@
 //!   ([`Provider::TrafficKey`] is whatever the provider likes); its HKDF fills byte slices ([`Provider::expand_key`]).
 //! - **`p256-cortex-m4-sys`**: assembly over byte arrays, with neither hash nor AEAD. A provider wraps the software one and
 //!   overrides [`Provider::generate`], [`Provider::validate`] and [`Provider::agree`]; the types of keys are its own.
-//! - **a chip like the ATECC608**: keys live in slots and Z never leaves them. `EphemeralKey`, `SharedSecret`, `Secret` and
+//! - **a chip like the ATECC608**: keys live in slots and Z never leaves them. `EphemeralKey`, `SharedSecret`, `Prk`, `Secret` and
 //!   `TrafficKey` are slot numbers; no method asks for their bytes. What leaves by design is public or becomes so: random
 //!   bytes, the 12-byte ivs (the wire shows the nonces that they mask), MACs, and exports that the application asks for.
 //!   Every call is fallible, because a bus is.
@@ -90,7 +90,9 @@ pub trait Provider {
     type EphemeralKey;
     /// A shared secret Z (§1). It is consumed by [`Provider::extract`].
     type SharedSecret;
-    /// 32 secret bytes that serve as HKDF or HMAC key: a PRK, the exporter and the other secrets of §2.3.
+    /// The PRK of HKDF, from which keys and secrets are expanded one after the other.
+    type Prk;
+    /// 32 secret bytes that serve as HMAC key, or as PRK in their turn: the exporter and the other secrets of §2.3.
     type Secret;
     /// An AEAD key.
     type TrafficKey;
@@ -124,13 +126,19 @@ pub trait Provider {
     ///
     /// # Errors
     /// [`CryptoError::Unsupported`], [`CryptoError::Failed`].
-    fn extract(&mut self, salt: &[u8], z: Self::SharedSecret) -> Result<Self::Secret, CryptoError>;
+    fn extract(&mut self, salt: &[u8], z: Self::SharedSecret) -> Result<Self::Prk, CryptoError>;
+
+    /// Takes a secret as PRK, which RFC 5869 §3.3 allows for one that is as good as random.
+    ///
+    /// # Errors
+    /// [`CryptoError::Failed`].
+    fn prk(&mut self, secret: &Self::Secret) -> Result<Self::Prk, CryptoError>;
 
     /// HKDF-Expand(prk, info, 32) into a new secret, RFC 5869 §2.3. `info` is joined.
     ///
     /// # Errors
     /// [`CryptoError::Failed`].
-    fn expand(&mut self, prk: &Self::Secret, info: &[&[u8]]) -> Result<Self::Secret, CryptoError>;
+    fn expand(&mut self, prk: &Self::Prk, info: &[&[u8]]) -> Result<Self::Secret, CryptoError>;
 
     /// HKDF-Expand(prk, info, the key length of `aead`) into an AEAD key. `info` is joined.
     ///
@@ -138,7 +146,7 @@ pub trait Provider {
     /// [`CryptoError::Unsupported`] for an algorithm it lacks, [`CryptoError::Failed`].
     fn expand_key(
         &mut self,
-        prk: &Self::Secret,
+        prk: &Self::Prk,
         info: &[&[u8]],
         aead: Aead,
     ) -> Result<Self::TrafficKey, CryptoError>;
@@ -147,8 +155,7 @@ pub trait Provider {
     ///
     /// # Errors
     /// [`CryptoError::Failed`], also for more than 8160 bytes.
-    fn expand_bytes(&mut self, prk: &Self::Secret, info: &[&[u8]], out: &mut [u8])
-    -> Result<(), CryptoError>;
+    fn expand_bytes(&mut self, prk: &Self::Prk, info: &[&[u8]], out: &mut [u8]) -> Result<(), CryptoError>;
 
     /// HMAC-SHA256(key, message), RFC 2104. `message` is joined.
     ///
@@ -188,6 +195,7 @@ pub trait Provider {
 impl<P: Provider + ?Sized> Provider for &mut P {
     type EphemeralKey = P::EphemeralKey;
     type SharedSecret = P::SharedSecret;
+    type Prk = P::Prk;
     type Secret = P::Secret;
     type TrafficKey = P::TrafficKey;
 
@@ -207,26 +215,24 @@ impl<P: Provider + ?Sized> Provider for &mut P {
     ) -> Result<Self::SharedSecret, CryptoError> {
         (**self).agree(key, peer)
     }
-    fn extract(&mut self, salt: &[u8], z: Self::SharedSecret) -> Result<Self::Secret, CryptoError> {
+    fn extract(&mut self, salt: &[u8], z: Self::SharedSecret) -> Result<Self::Prk, CryptoError> {
         (**self).extract(salt, z)
     }
-    fn expand(&mut self, prk: &Self::Secret, info: &[&[u8]]) -> Result<Self::Secret, CryptoError> {
+    fn prk(&mut self, secret: &Self::Secret) -> Result<Self::Prk, CryptoError> {
+        (**self).prk(secret)
+    }
+    fn expand(&mut self, prk: &Self::Prk, info: &[&[u8]]) -> Result<Self::Secret, CryptoError> {
         (**self).expand(prk, info)
     }
     fn expand_key(
         &mut self,
-        prk: &Self::Secret,
+        prk: &Self::Prk,
         info: &[&[u8]],
         aead: Aead,
     ) -> Result<Self::TrafficKey, CryptoError> {
         (**self).expand_key(prk, info, aead)
     }
-    fn expand_bytes(
-        &mut self,
-        prk: &Self::Secret,
-        info: &[&[u8]],
-        out: &mut [u8],
-    ) -> Result<(), CryptoError> {
+    fn expand_bytes(&mut self, prk: &Self::Prk, info: &[&[u8]], out: &mut [u8]) -> Result<(), CryptoError> {
         (**self).expand_bytes(prk, info, out)
     }
     fn mac(&mut self, key: &Self::Secret, message: &[&[u8]]) -> Result<[u8; HASH_LEN], CryptoError> {

@@ -1,9 +1,9 @@
 //! Identities: ES256 signatures (RFC 7518 §3.4) and the keys behind them, found by their thumbprint (RFC 7638).
 
+use super::hash::Sha256;
 use super::provider::CryptoError;
 use crate::codec::base64;
 use core::fmt;
-use sha2::{Digest, Sha256};
 
 /// The length of an ES256 signature in bytes: r ‖ s.
 pub const SIGNATURE_LEN: usize = 64;
@@ -38,13 +38,12 @@ impl KeyId {
             let _ = base64::url_encode(point_x, &mut x);
             let _ = base64::url_encode(point_y, &mut y);
         }
-        let hash = Sha256::new()
-            .chain_update(br#"{"crv":"P-256","kty":"EC","x":""#)
-            .chain_update(x)
-            .chain_update(br#"","y":""#)
-            .chain_update(y)
-            .chain_update(br#""}"#)
-            .finalize();
+        let mut hash = Sha256::new(br#"{"crv":"P-256","kty":"EC","x":""#);
+        hash.update(&x);
+        hash.update(br#"","y":""#);
+        hash.update(&y);
+        hash.update(br#""}"#);
+        let hash = hash.finish();
         let mut characters = [0; Self::LEN];
         let _ = base64::url_encode(&hash, &mut characters);
         Self(characters)

@@ -14,6 +14,7 @@ use crate::agreement::proof::{self, Role, Statement};
 use crate::agreement::schedule::{Label, PlainKdf, Schedule};
 use crate::agreement::transcript::{Binding, ClientFields, ServerFields, Transcript, TranscriptHash};
 use crate::codec::base64::Base64Error;
+use crate::codec::cursor::Writer;
 use crate::codec::json::escaped_len;
 use crate::codec::spki::{Group, PublicKey};
 use crate::codec::timestamp::Timestamp;
@@ -24,7 +25,7 @@ use crate::error::{Code, Error, Incompatible, Misuse, Peer};
 use crate::log::debug;
 use crate::nonce::{NonceSequence, limit};
 use crate::replay::Outstanding;
-use crate::scheme::{NO_NAMES, NameList, Scheme};
+use crate::scheme::{NameList, Scheme};
 use crate::session::client::{Keys, ResponseBinding};
 use crate::session::server::plain_request_prefix;
 use crate::session::{ClientType, Expiry, Facts, Mode, Now, Opener, Sealer, Session, is_token, session_id};
@@ -91,9 +92,13 @@ impl<'c> ClientConfig<'c> {
     fn check(&self) -> Result<Scheme, Error> {
         let strings =
             is_claim(self.client_id, 64) && is_claim(self.device_id, 64) && is_claim(self.platform, 32);
-        let schemes = NameList::of_schemes(self.schemes).is_ok();
+        let repeated = self
+            .schemes
+            .iter()
+            .enumerate()
+            .any(|(at, scheme)| self.schemes.iter().take(at).any(|s| s == scheme));
         match self.first_scheme() {
-            Some(scheme) if strings && schemes && self.mode != Mode::Mutual => Ok(scheme),
+            Some(scheme) if strings && !repeated && self.mode != Mode::Mutual => Ok(scheme),
             _ => Err(Misuse::InvalidConfiguration.into()),
         }
     }
@@ -160,9 +165,8 @@ impl Verification {
 pub struct ClientHandshake<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize = 1> {
     config: ClientConfig<'c>,
     state: State<P, OUTSTANDING>,
-    /// What the answer says of the session; nothing before it came and after a failure. It is large and does not move with
-    /// the state.
-    facts: Facts<TOKEN>,
+    /// Empty before the answer came and after a failure. It is large and does not move with the state.
+    answer: Answer<TOKEN>,
     /// The scheme that a 409 named: the one that the next answer must select.
     named: Option<Scheme>,
 }
@@ -180,9 +184,9 @@ enum State<P: Provider, const OUTSTANDING: usize> {
     Generate(Group),
     Hello(P::EphemeralKey, PublicKey),
     Reply(AwaitReply<P>),
-    Agree(P::EphemeralKey, PublicKey, Option<Confirmation>),
-    Agreeing(Option<Confirmation>),
-    Verify(Verification, Keys<P, OUTSTANDING>),
+    Agree(P::EphemeralKey, PublicKey),
+    Agreeing,
+    Verify(Keys<P, OUTSTANDING>),
     Finish(Keys<P, OUTSTANDING>),
     Failed,
 }
@@ -195,11 +199,25 @@ struct AwaitReply<P: Provider> {
     sent: Now,
 }
 
-/// What the answer has to be confirmed by; plain mode has no such thing.
+/// What the answer says.
+struct Answer<const TOKEN: usize> {
+    facts: Facts<TOKEN>,
+    /// `None` in plain mode.
+    confirmation: Option<Confirmation>,
+}
+
+/// What has to confirm the answer.
 struct Confirmation {
     transcript: TranscriptHash,
     proof: [u8; HASH_LEN],
+    /// `None` below pinned mode.
     identity: Option<(KeyId, Signature)>,
+}
+
+impl<const TOKEN: usize> Answer<TOKEN> {
+    const fn none(mode: Mode) -> Self {
+        Self { facts: Facts::none(mode), confirmation: None }
+    }
 }
 
 impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
@@ -215,7 +233,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         Ok(Self {
             config: *config,
             state: State::Generate(first.group()),
-            facts: Facts::none(config.mode),
+            answer: Answer::none(config.mode),
             named: None,
         })
     }
@@ -227,7 +245,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
             State::Generate(group) => ClientNeed::Generate(*group),
             State::Hello(..) => ClientNeed::Hello,
             State::Reply(_) => ClientNeed::Reply,
-            State::Agree(..) | State::Agreeing(_) => ClientNeed::Agree,
+            State::Agree(..) | State::Agreeing => ClientNeed::Agree,
             State::Verify(..) => ClientNeed::Verify,
             State::Finish(_) => ClientNeed::Finish,
             State::Failed => ClientNeed::Nothing,
@@ -310,12 +328,14 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     #[inline(never)] // one frame less in its caller's
     fn begin_transcript(&self, public_key: &[u8], nonce: &[u8]) -> Result<Transcript, Error> {
         let config = &self.config;
-        let schemes = NameList::of_schemes(config.schemes).map_err(|_| Misuse::InvalidConfiguration)?;
+        let mut room = [0; Scheme::MAX_NAMES_LEN];
+        let mut schemes = Writer::new(&mut room);
+        Scheme::put_names(config.schemes, &mut schemes);
         Transcript::begin(&ClientFields {
             binding: Binding::DynamicKeyV2,
             public_key,
             nonce,
-            schemes: &schemes,
+            schemes: schemes.finish_slice()?,
             device_id: config.device_id.as_bytes(),
             platform: config.platform,
             client_type: config.client_type.name(),
@@ -342,19 +362,16 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
             self.state = State::Generate(scheme.group());
             return Ok(());
         }
-        match self.choose(body, waiting.group, waiting.transcript, waiting.sent) {
-            Ok((peer, confirmation)) => {
-                self.state = State::Agree(waiting.private, peer, confirmation);
-                Ok(())
-            }
-            Err(error) => self.fail(error),
-        }
+        let peer = self.choose(body, waiting.group, waiting.transcript, waiting.sent);
+        let peer = peer.map_err(|error| self.failed(error))?;
+        self.state = State::Agree(waiting.private, peer);
+        Ok(())
     }
 
     /// Forgets what the answer said: the token is a secret, too.
-    fn fail<T>(&mut self, error: Error) -> Result<T, Error> {
-        self.facts = Facts::none(self.config.mode);
-        Err(error)
+    fn failed(&mut self, error: Error) -> Error {
+        self.answer = Answer::none(self.config.mode);
+        error
     }
 
     /// The scheme that an error names for another try.
@@ -384,7 +401,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         group: Group,
         transcript: Option<Transcript>,
         sent: Now,
-    ) -> Result<(PublicKey, Option<Confirmation>), Error> {
+    ) -> Result<PublicKey, Error> {
         let answer = AnswerFields::parse(body, transcript.is_some())?;
         let mut der = [0; Group::MAX_SPKI_LEN];
         let der = match answer.public_key.base64(&mut der) {
@@ -401,30 +418,26 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         self.take_facts(&answer, expires_at, sent)?;
 
         let (Some(transcript), Some(choice)) = (transcript, &answer.choice) else {
-            return if self.config.mode == Mode::Plain {
-                Ok((peer, None))
-            } else {
-                Err(Peer::Downgrade.into())
-            };
+            return if self.config.mode == Mode::Plain { Ok(peer) } else { Err(Peer::Downgrade.into()) };
         };
-        self.facts.scheme = self.accept(choice, group)?;
+        self.answer.facts.scheme = self.accept(choice, group)?;
         if choice.has_features()? {
             return Err(Peer::Downgrade.into()); // none was offered
         }
-        let confirmation = self.confirmation(transcript, &answer, choice, der, expires_at)?;
-        Ok((peer, Some(confirmation)))
+        self.take_confirmation(transcript, &answer, choice, der, expires_at)?;
+        Ok(peer)
     }
 
-    /// What the answer has to be confirmed by: completes the transcript.
+    /// Takes what has to confirm the answer: completes the transcript.
     #[inline(never)] // one frame less in its caller's
-    fn confirmation(
-        &self,
+    fn take_confirmation(
+        &mut self,
         transcript: Transcript,
         answer: &AnswerFields<'_>,
         choice: &ChoiceFields<'_>,
         public_key: &[u8],
         expires_at: &str,
-    ) -> Result<Confirmation, Error> {
+    ) -> Result<(), Error> {
         let mut room = [0; MAX_NONCE];
         let nonce = nonce(choice.nonce, &mut room)?;
         let proof = choice.proof()?;
@@ -436,27 +449,28 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
             .finish(&ServerFields {
                 public_key,
                 nonce,
-                scheme: self.facts.scheme,
-                session_id: &self.facts.id,
+                scheme: self.answer.facts.scheme,
+                session_id: &self.answer.facts.id,
                 expires_at,
-                token: self.facts.token.as_str(),
+                token: self.answer.facts.token.as_str(),
                 identifier: &[],
                 kid: identity.as_ref().map(|(kid, _)| kid),
                 expires_in: choice.expires_in.as_str(),
                 expire_token: answer.expire_token.as_str(),
-                offered_features: Some(&NO_NAMES),
-                selected_features: Some(&NO_NAMES),
+                offered_features: NameList::NONE,
+                selected_features: NameList::NONE,
             })
             .map_err(|_| Peer::Malformed)?;
         // Below pinned mode nobody could verify the signature: it is in the transcript, and that is all.
         let identity = identity.filter(|_| self.config.mode >= Mode::Pinned);
-        Ok(Confirmation { transcript, proof, identity })
+        self.answer.confirmation = Some(Confirmation { transcript, proof, identity });
+        Ok(())
     }
 
     /// Takes the session's facts as the answer has them.
     #[inline(never)] // one frame less in its caller's
     fn take_facts(&mut self, answer: &AnswerFields<'_>, expires_at: &str, sent: Now) -> Result<(), Error> {
-        let facts = &mut self.facts;
+        let facts = &mut self.answer.facts;
         facts.id = session_id(answer.session_id).ok_or(Peer::Malformed)?;
         let length = answer.token.len();
         facts.token.copy_json(answer.token).ok_or(Incompatible::TokenTooLong { length })?;
@@ -495,10 +509,9 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     /// [`Misuse::WrongTurn`].
     #[inline(never)]
     pub fn agreement(&mut self) -> Result<(P::EphemeralKey, PublicKey), Error> {
-        let (private, peer, confirmation) =
-            take!(self, State::Agree(private, peer, confirmation) => (private, peer, confirmation));
-        self.state = State::Agreeing(confirmation);
-        Ok((private, peer))
+        let taken = take!(self, State::Agree(private, peer) => (private, peer));
+        self.state = State::Agreeing;
+        Ok(taken)
     }
 
     /// Takes the outcome of [`Provider::agree`], derives the keys and checks the proof.
@@ -512,28 +525,25 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         provider: &mut P,
         outcome: Result<P::SharedSecret, CryptoError>,
     ) -> Result<(), Error> {
-        let confirmation = take!(self, State::Agreeing(confirmation) => confirmation);
-        let outcome = match (outcome, confirmation) {
-            (Ok(z), Some(confirmation)) => self.confirm(provider, z, &confirmation),
-            (Ok(z), None) => self.plain_keys(provider, z),
-            (Err(error), _) => Err(error.into()),
-        };
-        outcome.or_else(|error| self.fail(error))
+        take!(self, State::Agreeing => ());
+        let outcome = outcome.map_err(Error::from).and_then(|z| self.confirm(provider, z));
+        outcome.map_err(|error| self.failed(error))
     }
 
+    /// Derives the keys and checks the proof, where there is one.
     #[inline(never)] // one frame less in its caller's
-    fn confirm(
-        &mut self,
-        provider: &mut P,
-        z: P::SharedSecret,
-        confirmation: &Confirmation,
-    ) -> Result<(), Error> {
-        let Confirmation { transcript, proof, identity } = confirmation;
+    fn confirm(&mut self, provider: &mut P, z: P::SharedSecret) -> Result<(), Error> {
+        let Some(Confirmation { transcript, proof, identity }) = &self.answer.confirmation else {
+            return self.plain_keys(provider, z);
+        };
         let schedule = Schedule::new(provider, transcript, z)?;
         if !proof::matches(&schedule.proof(provider, transcript)?, proof) {
             return Err(Peer::Authentication.into());
         }
-        let aead = self.facts.scheme.aead();
+        if identity.is_none() && self.config.mode >= Mode::Pinned {
+            return Err(Peer::Downgrade.into());
+        }
+        let aead = self.answer.facts.scheme.aead();
         let mut traffic = |write, iv| -> Result<_, CryptoError> {
             Ok(Traffic { key: schedule.key(provider, write, aead)?, iv: schedule.iv(provider, iv)? })
         };
@@ -548,14 +558,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
             },
             exporter: Some(schedule.secret(provider, Label::Exporter)?),
         };
-        self.state = match identity {
-            Some((kid, signature)) => {
-                let statement = Statement::new(Role::Server, transcript);
-                State::Verify(Verification { kid: *kid, statement, signature: *signature }, keys)
-            }
-            None if self.config.mode >= Mode::Pinned => return Err(Peer::Downgrade.into()),
-            None => State::Finish(keys),
-        };
+        self.state = if identity.is_some() { State::Verify(keys) } else { State::Finish(keys) };
         Ok(())
     }
 
@@ -564,7 +567,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         let mut random = [0; 4];
         provider.fill(&mut random)?;
         let prefix = plain_request_prefix(random);
-        let (seal, open) = self.config.plain.keys(provider, z, &self.facts.id)?;
+        let (seal, open) = self.config.plain.keys(provider, z, &self.answer.facts.id)?;
         self.state = State::Finish(Keys {
             sealer: Sealer {
                 traffic: Traffic { key: seal, iv: [0; NONCE_LEN] },
@@ -585,8 +588,11 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     /// # Errors
     /// [`Misuse::WrongTurn`].
     pub fn verification(&self) -> Result<Verification, Error> {
-        match &self.state {
-            State::Verify(verification, _) => Ok(*verification),
+        match (&self.state, &self.answer.confirmation) {
+            (State::Verify(_), Some(Confirmation { transcript, identity: Some((kid, signature)), .. })) => {
+                let statement = Statement::new(Role::Server, transcript);
+                Ok(Verification { kid: *kid, statement, signature: *signature })
+            }
             _ => Err(self.wrong_turn()),
         }
     }
@@ -597,14 +603,10 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     /// [`Misuse::WrongTurn`]: nothing has changed. [`Peer::Authentication`]: the handshake has failed.
     #[inline(never)]
     pub fn verified(&mut self, outcome: Result<Verified, CryptoError>) -> Result<(), Error> {
-        let keys = take!(self, State::Verify(_, keys) => keys);
-        match outcome {
-            Ok(Verified { .. }) => {
-                self.state = State::Finish(keys);
-                Ok(())
-            }
-            Err(error) => self.fail(error.into()),
-        }
+        let keys = take!(self, State::Verify(keys) => keys);
+        let _: Verified = outcome.map_err(|error| self.failed(error.into()))?;
+        self.state = State::Finish(keys);
+        Ok(())
     }
 
     /// Ends in a session.
@@ -614,7 +616,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     #[inline(never)]
     pub fn finish(self) -> Result<Session<P, TOKEN, OUTSTANDING>, Error> {
         match self.state {
-            State::Finish(keys) => Ok(Session::new(self.facts, keys)),
+            State::Finish(keys) => Ok(Session::new(self.answer.facts, keys)),
             State::Failed => Err(Misuse::HandshakeFailed.into()),
             _ => Err(Misuse::WrongTurn.into()),
         }

@@ -19,7 +19,7 @@ use crate::crypto::{KeyId, Signature, Signer};
 use crate::envelope::Traffic;
 use crate::error::{Code, Error, Misuse, Peer};
 use crate::log::debug;
-use crate::scheme::{NO_NAMES, NameList, Preference, Scheme, negotiate};
+use crate::scheme::{NameList, Preference, Scheme, negotiate};
 use crate::session::server::plain_response_prefix;
 use crate::session::{ClientFacts, ClientType, Mode, ServerSession, SessionId, is_session_id, is_token};
 use core::fmt;
@@ -435,8 +435,8 @@ impl<P: Provider> ServerHandshake<P> {
                 kid: kid.as_ref(),
                 expires_in: &digits(facts.expires_in),
                 expire_token: &digits(facts.expire_token),
-                offered_features: Some(&offered.features),
-                selected_features: Some(&NO_NAMES), // none in this version
+                offered_features: offered.features.as_bytes(),
+                selected_features: NameList::NONE, // none in this version
             })
             .map_err(|_| ServerError::code(Code::MalformedRequest))?;
         let schedule = Schedule::new(provider, &transcript, z)?;
@@ -542,7 +542,7 @@ fn offered(claims: &Claims<'_>, offer: &OfferFields, der: &[u8]) -> Result<Offer
         binding: Binding::DynamicKeyV2,
         public_key: der,
         nonce: &offer.nonce,
-        schemes: &offer.schemes,
+        schemes: offer.schemes.as_bytes(),
         device_id: claims.device_id.as_bytes(),
         platform: claims.platform,
         client_type: claims.client_type.name(),

@@ -132,7 +132,8 @@ fn export<P: Provider>(
     let exporter = exporter.ok_or(CryptoError::Unsupported)?;
     let info: [&[u8]; 5] =
         [b"dynamic-key v2 export\0", &label_length, label.as_bytes(), &context_length, context];
-    provider.expand_bytes(exporter, &info, out)
+    let prk = provider.prk(exporter)?;
+    provider.expand_bytes(&prk, &info, out)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use dynamic_key::Secret;
 use dynamic_key::codec::spki::{Group, PublicKey};
 use dynamic_key::crypto::provider::{Aead, CryptoError, HASH_LEN, NONCE_LEN, Provider, TAG_LEN};
-use dynamic_key::crypto::software::{EphemeralKey, RawKey, TrafficKey};
+use dynamic_key::crypto::software::{EphemeralKey, Prk, RawKey, TrafficKey};
 use dynamic_key::crypto::{KeyId, Signature, Signer, Verified, Verifier};
 
 use super::Soft;
@@ -78,6 +78,7 @@ impl<T> Faulty<T> {
 impl Provider for Faulty<Soft> {
     type EphemeralKey = EphemeralKey;
     type SharedSecret = Secret<32>;
+    type Prk = Prk;
     type Secret = Secret<HASH_LEN>;
     /// The bytes, so that keys can be told apart.
     type TrafficKey = (Aead, Vec<u8>);
@@ -102,34 +103,29 @@ impl Provider for Faulty<Soft> {
         self.inner.agree(key, peer)
     }
 
-    fn extract(&mut self, salt: &[u8], z: Secret<32>) -> Result<Secret<HASH_LEN>, CryptoError> {
+    fn extract(&mut self, salt: &[u8], z: Secret<32>) -> Result<Prk, CryptoError> {
         self.fuse.call("extract", CryptoError::Unsupported)?;
         self.inner.extract(salt, z)
     }
 
-    fn expand(&mut self, prk: &Secret<HASH_LEN>, info: &[&[u8]]) -> Result<Secret<HASH_LEN>, CryptoError> {
+    fn prk(&mut self, secret: &Secret<HASH_LEN>) -> Result<Prk, CryptoError> {
+        self.fuse.call("prk", CryptoError::Failed)?;
+        self.inner.prk(secret)
+    }
+
+    fn expand(&mut self, prk: &Prk, info: &[&[u8]]) -> Result<Secret<HASH_LEN>, CryptoError> {
         self.fuse.call("expand", CryptoError::Failed)?;
         self.inner.expand(prk, info)
     }
 
-    fn expand_key(
-        &mut self,
-        prk: &Secret<HASH_LEN>,
-        info: &[&[u8]],
-        aead: Aead,
-    ) -> Result<Self::TrafficKey, CryptoError> {
+    fn expand_key(&mut self, prk: &Prk, info: &[&[u8]], aead: Aead) -> Result<Self::TrafficKey, CryptoError> {
         self.fuse.call("expand_key", CryptoError::Failed)?;
         let mut key = vec![0; aead.key_len()];
         self.inner.expand_bytes(prk, info, &mut key)?;
         Ok((aead, key))
     }
 
-    fn expand_bytes(
-        &mut self,
-        prk: &Secret<HASH_LEN>,
-        info: &[&[u8]],
-        out: &mut [u8],
-    ) -> Result<(), CryptoError> {
+    fn expand_bytes(&mut self, prk: &Prk, info: &[&[u8]], out: &mut [u8]) -> Result<(), CryptoError> {
         self.fuse.call("expand_bytes", CryptoError::Failed)?;
         self.inner.expand_bytes(prk, info, out)
     }

@@ -20,6 +20,7 @@ impl Glass {
 impl Provider for Glass {
     type EphemeralKey = ();
     type SharedSecret = Vec<u8>;
+    type Prk = Secret<HASH_LEN>;
     type Secret = Secret<HASH_LEN>;
     type TrafficKey = (Aead, Vec<u8>);
 
@@ -45,8 +46,13 @@ impl Provider for Glass {
         self.0.mac(&Secret::new(salt), &[&z]).map(Secret::new)
     }
 
+    fn prk(&mut self, secret: &Secret<HASH_LEN>) -> Result<Secret<HASH_LEN>, CryptoError> {
+        Ok(secret.clone())
+    }
+
     fn expand(&mut self, prk: &Self::Secret, info: &[&[u8]]) -> Result<Self::Secret, CryptoError> {
-        self.0.expand(prk, info)
+        let prk = self.0.prk(prk)?;
+        self.0.expand(&prk, info)
     }
 
     fn expand_key(
@@ -56,7 +62,7 @@ impl Provider for Glass {
         aead: Aead,
     ) -> Result<(Aead, Vec<u8>), CryptoError> {
         let mut key = vec![0; aead.key_len()];
-        self.0.expand_bytes(prk, info, &mut key)?;
+        self.expand_bytes(prk, info, &mut key)?;
         Ok((aead, key))
     }
 
@@ -66,7 +72,8 @@ impl Provider for Glass {
         info: &[&[u8]],
         out: &mut [u8],
     ) -> Result<(), CryptoError> {
-        self.0.expand_bytes(prk, info, out)
+        let prk = self.0.prk(prk)?;
+        self.0.expand_bytes(&prk, info, out)
     }
 
     fn mac(&mut self, key: &Self::Secret, message: &[&[u8]]) -> Result<[u8; HASH_LEN], CryptoError> {

@@ -72,7 +72,7 @@ impl Fields {
             binding: binding.into_iter().find(|binding| binding.name() == self.text(1)).unwrap(),
             public_key: self.bytes(2),
             nonce: self.bytes(3),
-            schemes: &self.names(4).unwrap(),
+            schemes: self.names(4).unwrap().as_bytes(),
             device_id: self.bytes(5),
             platform: self.text(6),
             client_type: self.text(7),
@@ -91,8 +91,8 @@ impl Fields {
             kid: kid.as_ref(),
             expires_in: self.text(18),
             expire_token: self.text(19),
-            offered_features: offered.as_ref(),
-            selected_features: selected.as_ref(),
+            offered_features: offered.as_ref().map_or(&[], NameList::as_bytes),
+            selected_features: selected.as_ref().map_or(&[], NameList::as_bytes),
         };
         client.unwrap().finish(&server).unwrap()
     }

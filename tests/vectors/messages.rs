@@ -117,11 +117,12 @@ fn proof_for(expect: &Value, answer: &Value) -> Vec<u8> {
     };
     let choice = &answer["keyAgreement"];
     let (server_key, features) = (answer.base64("serverPublicKey"), names(expect.texts("features")));
+    let schemes = names(expect.texts("supportedSchemes"));
     let client = ClientFields {
         binding: Binding::DynamicKeyV2,
         public_key: &expect.hex("clientPublicKey"),
         nonce: &expect.hex("nonce"),
-        schemes: &names(expect.texts("supportedSchemes")),
+        schemes: schemes.as_bytes(),
         device_id: expect.text("deviceId").as_bytes(),
         platform: expect.text("platform"),
         client_type: expect.text("clientType"),
@@ -139,8 +140,8 @@ fn proof_for(expect: &Value, answer: &Value) -> Vec<u8> {
         kid: None,
         expires_in: &choice["expiresIn"].to_string(),
         expire_token: &answer["expireToken"].to_string(),
-        offered_features: Some(&features),
-        selected_features: Some(&NameList::new()),
+        offered_features: features.as_bytes(),
+        selected_features: NameList::NONE,
     };
     let transcript = Transcript::begin(&client).unwrap().finish(&server).unwrap();
     // The hellos are all of one client, whose private key is 3.

@@ -7,6 +7,7 @@
 
 pub mod bare;
 pub mod cost;
+pub mod images;
 pub mod roles;
 
 use board::random::Repeatable;

@@ -1,14 +1,20 @@
 //! One role from its first message to a sealed exchange, as a firmware runs it: what the flash images hold.
 
-use crate::{Open, Provider, TOKEN, config, facts};
+use crate::{Open, Provider, TOKEN, bare, config, facts};
+use aes_gcm::Aes256Gcm;
+use board::random::Repeatable;
+use core::convert::Infallible;
 use core::hint::black_box;
-use dynamic_key::Error;
-use dynamic_key::crypto::software::TrafficKey;
+use dynamic_key::client::{Client, ClientError};
+use dynamic_key::crypto::software::{Identity, PinnedKey, TrafficKey};
 use dynamic_key::crypto::{Signer, Verifier};
 use dynamic_key::envelope::Envelope;
 use dynamic_key::handshake::{ClientHandshake, ClientNeed, ServerError, ServerHandshake, ServerNeed};
+use dynamic_key::request::Request;
 use dynamic_key::scheme::Scheme;
 use dynamic_key::session::{Mode, Now};
+use dynamic_key::transport::http1::Http1;
+use dynamic_key::{Error, Secret};
 
 /// Stands for a transport: it takes the message at the front of the buffer away and leaves another in its place, of which
 /// the optimiser knows nothing.
@@ -50,6 +56,49 @@ pub fn client<K: TrafficKey>(
     Ok(())
 }
 
+/// A client as most are: the driver, over HTTP, over a stream.
+///
+/// # Errors
+/// Those of the steps.
+pub fn driver<K: TrafficKey>(
+    provider: Provider<K>,
+    mode: Mode,
+    verifier: impl Verifier,
+) -> Result<(), ClientError<()>> {
+    let http = Http1::over(Line, "gateway.example").map_err(|_| ClientError::Transport(()))?;
+    let mut client =
+        Client::<_, _, _, TOKEN>::new(config(mode, &[Scheme::EcAes2]), provider, verifier, http)?;
+    let mut buffer = [0; 1024];
+    let request = Request::get("/countries/get");
+    let response =
+        client.request(Now::UNKNOWN, &request, &mut buffer).map_err(|_| ClientError::Transport(()))?;
+    black_box(response.body);
+    Ok(())
+}
+
+/// A stream of whose bytes the optimiser knows nothing.
+pub struct Line;
+
+impl embedded_io::ErrorType for Line {
+    type Error = Infallible;
+}
+
+impl embedded_io::Read for Line {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
+        Ok(exchange(buffer, buffer.len()).1)
+    }
+}
+
+impl embedded_io::Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        Ok(black_box(bytes).len())
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
 /// A gateway without a store: it answers one hello and one request, of any scheme.
 ///
 /// # Errors
@@ -76,4 +125,35 @@ pub fn gateway<K: TrafficKey>(
     let length = session.seal(&mut provider, request, 200, &mut buffer, 256).map_err(|(error, _)| error)?;
     exchange(&mut buffer, length);
     Ok(())
+}
+
+/// The key of a gateway, as a device is provisioned with it.
+///
+/// # Errors
+/// Never.
+pub fn pin() -> Result<PinnedKey, Error> {
+    Ok(PinnedKey::from_point(&black_box([4; 65]))?)
+}
+
+/// The identity of a gateway, as it is provisioned with it.
+///
+/// # Errors
+/// Never.
+pub fn identity() -> Result<Identity, ServerError> {
+    Ok(Identity::from_bytes(&Secret::new(black_box([7; 32])))?)
+}
+
+/// The primitives that a client needs, called directly: what no protocol can do without.
+#[must_use]
+pub fn bare(signature: Option<&[u8; 64]>) -> Option<()> {
+    let (key, point) = bare::generate(&mut Repeatable::new(1))?;
+    black_box(point);
+    let z = bare::agree(&key, &black_box([4; 65]))?;
+    let key = bare::derive(&black_box([0; 32]), &z)?;
+    if let Some(signature) = signature {
+        bare::verify(&black_box([4; 65]), &black_box([0; 54]), signature)?;
+    }
+    let mut text = black_box([0; 256]);
+    let tag = bare::seal::<Aes256Gcm>(&key, &[0; 12], b"", &mut text)?;
+    bare::open::<Aes256Gcm>(&key, &[0; 12], b"", black_box(&mut text), &black_box(tag))
 }

@@ -1,4 +1,4 @@
-//! A client of the confirmed mode.
+//! A client of the confirmed mode with SCHEME-EC-AES2.
 #![no_std]
 #![no_main]
 
@@ -7,14 +7,11 @@ use dynamic_key::crypto::signature::Nobody;
 use dynamic_key::crypto::software::Software;
 use dynamic_key::scheme::Scheme;
 use dynamic_key::session::Mode;
+use measure::roles;
 
-#[cortex_m_rt::entry]
-fn main() -> ! {
-    let outcome = measure::roles::client(
-        Software::aes256(Repeatable::new(1)),
-        Mode::Confirmed,
-        Scheme::EcAes2,
-        &mut Nobody,
-    );
-    board::semihosting::exit(outcome.is_err().into())
-}
+measure::image!(roles::client(
+    Software::aes256(Repeatable::new(1)),
+    Mode::Confirmed,
+    Scheme::EcAes2,
+    &mut Nobody
+));

@@ -1,0 +1,123 @@
+//! Calls every public function of the client, in all modes: the image in which panics are looked for.
+#![no_std]
+#![no_main]
+
+use board::random::Repeatable;
+use core::hint::black_box;
+use dynamic_key::client::Client;
+use dynamic_key::codec::timestamp::Timestamp;
+use dynamic_key::crypto::software::{PinnedKey, Pins, RawKey, Software};
+use dynamic_key::crypto::{KeyId, Provider as _};
+use dynamic_key::handshake::{ClientConfig, ClientHandshake, ClientNeed};
+use dynamic_key::request::Request;
+use dynamic_key::session::{ClientType, Expiry, Mode, Now, Session, Uptime};
+use dynamic_key::transport::http1::Http1;
+use dynamic_key::{Error, Misuse};
+use measure::roles::{Line, pin};
+use measure::{Provider, TOKEN};
+
+type Soft = Provider<RawKey>;
+
+fn now() -> Now {
+    let (wall, uptime) = black_box((Timestamp::from_unix_secs(1), Uptime::from_millis(1)));
+    *black_box(&[Now::UNKNOWN, Now::wall(wall), Now::uptime(uptime), Now::both(wall, uptime)])
+        .last()
+        .unwrap_or(&Now::UNKNOWN)
+}
+
+fn config() -> ClientConfig<'static> {
+    let [id, device, platform] = black_box(["sensor-fleet", "5f0c7a52", "cortex-m"]);
+    let mut config = ClientConfig::new(black_box(ClientType::External), id, device, platform);
+    config.mode = black_box(Mode::Pinned);
+    config.schemes = black_box(config.schemes);
+    config.plain.salt = black_box(None);
+    config
+}
+
+/// The handshake, step by step.
+fn handshake(provider: &mut Soft, pins: &[PinnedKey]) -> Result<Session<Soft, TOKEN>, Error> {
+    let (config, mut buffer) = (config(), [0; 1024]);
+    let mut machine = ClientHandshake::<Soft, TOKEN>::new(&config)?;
+    loop {
+        match machine.need() {
+            ClientNeed::Generate(group) => {
+                black_box(config.hello_len(group));
+                machine.generated(provider.generate(group))?;
+            }
+            ClientNeed::Hello => {
+                black_box(machine.hello(provider, now(), &mut buffer)?);
+            }
+            ClientNeed::Reply => machine.reply(black_box(200), black_box(&mut buffer))?,
+            ClientNeed::Agree => {
+                let (private, peer) = machine.agreement()?;
+                machine.agreed(provider, provider.clone().agree(private, &peer))?;
+            }
+            ClientNeed::Verify => {
+                let verification = machine.verification()?;
+                black_box((verification.kid().as_str(), verification.message(), verification.signature()));
+                machine.verified(verification.run(&mut Pins(pins)))?;
+            }
+            ClientNeed::Finish if black_box(true) => return machine.finish(),
+            _ => black_box(machine.compute(provider, &mut Pins(pins))).map(drop)?,
+        }
+    }
+}
+
+/// The session, whole and in parts.
+fn session(provider: &mut Soft, mut session: Session<Soft, TOKEN>) -> Result<(), Error> {
+    let mut buffer = [0; 1024];
+    let facts = session.facts();
+    black_box((facts.id(), facts.token(), facts.mode(), facts.scheme()));
+    black_box((session.is_over(now()), session.remaining()));
+    let (length, exchange) = session.seal(provider, now(), &mut buffer, black_box(256))?;
+    black_box(length);
+    black_box(session.open(provider, black_box(200), black_box(&mut buffer))?);
+    session.abandon(&exchange);
+    session.export(provider, black_box("label"), black_box(b"context"), black_box(&mut [0; 48]))?;
+
+    let (mut facts, mut sealer, mut opener) = session.into_parts();
+    black_box((facts.is_over(now()), sealer.remaining()));
+    opener.check_room()?;
+    let (length, exchange) = sealer.seal(provider, facts.id(), &mut buffer, black_box(256))?;
+    black_box((length, exchange.nonce().as_bytes()));
+    opener.expect(&exchange)?;
+    black_box(opener.open(provider, facts.id(), black_box(200), black_box(&mut buffer))?);
+    opener.abandon(&exchange);
+    Ok(())
+}
+
+/// The driver over HTTP.
+fn client(provider: Soft, pins: &[PinnedKey]) -> Result<(), Error> {
+    let host = black_box("gateway.example:8080");
+    let http = Http1::over(Line, host).map_err(|_| Misuse::InvalidConfiguration)?;
+    let mut client = Client::<_, _, _, TOKEN>::new(config(), provider, Pins(pins), http)?;
+    let mut buffer = [0; 1024];
+    let failed = Error::from(Misuse::InvalidRequest);
+    client.ensure_session(now(), &mut buffer).map_err(|_| failed)?;
+    for request in black_box([
+        Request::get("/countries/get"),
+        Request::post("/users/login", b"{}"),
+        Request::new("PUT", "/users/update"),
+    ]) {
+        black_box((request.is_idempotent(), request.plaintext_len(), request.write(&mut buffer)?));
+        let response = client.request(now(), &request, &mut buffer).map_err(|_| failed)?;
+        black_box((response.status, response.retry_after, response.gateway_code(), response.body));
+    }
+    black_box(client.facts().map(|facts| facts.id()));
+    client.transport_mut().disconnect();
+    client.logout();
+    Ok(())
+}
+
+fn run() -> Result<(), Error> {
+    let (mut provider, pins) = (Software::new(Repeatable::new(1)), [pin()?]);
+    black_box(KeyId::parse(black_box("IizO3eZ4OcYzY0Z5cyqpOfpQJ-bIzdryoUjZGP-WuBA")));
+    black_box(
+        Expiry::new(now(), black_box(Timestamp::from_unix_secs(2)), black_box(Some(3600))).is_over(now()),
+    );
+    let established = handshake(&mut provider, &pins)?;
+    session(&mut provider, established)?;
+    client(provider, &pins)
+}
+
+measure::image!(run());

@@ -1,0 +1,11 @@
+//! A client of the confirmed mode with SCHEME-EC-AES2: the driver, over HTTP.
+#![no_std]
+#![no_main]
+
+use board::random::Repeatable;
+use dynamic_key::crypto::signature::Nobody;
+use dynamic_key::crypto::software::Software;
+use dynamic_key::session::Mode;
+use measure::roles;
+
+measure::image!(roles::driver(Software::aes256(Repeatable::new(1)), Mode::Confirmed, Nobody));

@@ -1,0 +1,176 @@
+//! The software provider: RustCrypto's p256, aes-gcm, hkdf, hmac and sha2, and a generator of the caller's.
+
+mod aead;
+mod identity;
+
+pub use super::hash::Prk;
+pub use aead::{ExpandedKey, RawAes256Key, RawKey, TrafficKey};
+pub use identity::{Identity, PinnedKey, Pins};
+
+use super::hash::HmacSha256;
+use super::provider::{Aead, CryptoError, HASH_LEN, NONCE_LEN, Provider, TAG_LEN};
+use crate::codec::spki::{Group, PublicKey};
+use crate::secret::Secret;
+use core::fmt;
+use core::marker::PhantomData;
+use identity::affine;
+use p256::ecdh::EphemeralSecret;
+use p256::elliptic_curve::Generate;
+use p256::elliptic_curve::sec1::ToSec1Point;
+use rand_core::TryCryptoRng;
+
+/// The software provider over a generator `R` (`rand_core` 0.10), with AEAD keys kept as `K`: [`RawKey`], which is small
+/// and expanded at each use, [`RawAes256Key`], which is that for one algorithm, or [`ExpandedKey`], which is large and
+/// ready.
+///
+/// # Security
+/// Its primitives are constant-time in software: AES by bit slicing or by the processor's instructions, P-256 by complete
+/// formulas. It has no protection against power analysis or fault injection.
+#[derive(Clone)]
+pub struct Software<R, K = RawKey> {
+    rng: R,
+    key: PhantomData<K>,
+}
+
+impl<R: TryCryptoRng> Software<R> {
+    /// A provider that draws its randomness from `rng` and keeps raw AEAD keys.
+    pub const fn new(rng: R) -> Self {
+        Self { rng, key: PhantomData }
+    }
+}
+
+impl<R: TryCryptoRng> Software<R, ExpandedKey> {
+    /// A provider that draws its randomness from `rng` and keeps expanded AEAD keys.
+    pub const fn expanded(rng: R) -> Self {
+        Self { rng, key: PhantomData }
+    }
+}
+
+impl<R: TryCryptoRng> Software<R, RawAes256Key> {
+    /// A provider that draws its randomness from `rng` and knows AES-256-GCM only.
+    pub const fn aes256(rng: R) -> Self {
+        Self { rng, key: PhantomData }
+    }
+}
+
+impl<R, K> fmt::Debug for Software<R, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Software")
+    }
+}
+
+/// A P-256 private key for one agreement, erased on drop.
+pub struct EphemeralKey(EphemeralSecret);
+
+impl fmt::Debug for EphemeralKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+fn p256_key(key: &PublicKey) -> Result<p256::PublicKey, CryptoError> {
+    match key.group() {
+        Group::P256 => affine(key.as_bytes()).and_then(|point| p256::PublicKey::from_affine(point).ok()),
+        _ => return Err(CryptoError::Unsupported),
+    }
+    .ok_or(CryptoError::InvalidPublicKey)
+}
+
+#[inline(never)] // one frame less in its caller's
+fn public_half(key: &EphemeralSecret) -> p256::PublicKey {
+    key.public_key()
+}
+
+#[inline(never)] // one frame less in its caller's
+fn diffie_hellman(key: &EphemeralSecret, peer: &p256::PublicKey) -> p256::ecdh::SharedSecret {
+    key.diffie_hellman(peer)
+}
+
+fn point_of(key: &p256::PublicKey) -> Result<[u8; 65], CryptoError> {
+    key.to_sec1_point(false).as_bytes().try_into().map_err(|_| CryptoError::Failed)
+}
+
+impl<R: TryCryptoRng, K: TrafficKey> Provider for Software<R, K> {
+    type EphemeralKey = EphemeralKey;
+    type SharedSecret = Secret<32>;
+    type Prk = Prk;
+    type Secret = Secret<HASH_LEN>;
+    type TrafficKey = K;
+
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), CryptoError> {
+        self.rng.try_fill_bytes(out).map_err(|_| CryptoError::Random)
+    }
+
+    #[inline(never)]
+    fn generate(&mut self, group: Group) -> Result<(EphemeralKey, PublicKey), CryptoError> {
+        if group != Group::P256 {
+            return Err(CryptoError::Unsupported);
+        }
+        let key = EphemeralSecret::try_generate_from_rng(&mut self.rng).map_err(|_| CryptoError::Random)?;
+        let public = PublicKey::p256(point_of(&public_half(&key))?).map_err(|_| CryptoError::Failed)?;
+        Ok((EphemeralKey(key), public))
+    }
+
+    fn validate(&mut self, peer: &PublicKey) -> Result<(), CryptoError> {
+        p256_key(peer).map(drop)
+    }
+
+    #[inline(never)]
+    fn agree(&mut self, key: EphemeralKey, peer: &PublicKey) -> Result<Secret<32>, CryptoError> {
+        let peer = p256_key(peer).map_err(|_| CryptoError::InvalidPublicKey)?;
+        let z = diffie_hellman(&key.0, &peer);
+        let mut secret = Secret::zero();
+        secret.as_mut_bytes().copy_from_slice(z.raw_secret_bytes());
+        Ok(secret)
+    }
+
+    fn extract(&mut self, salt: &[u8], z: Secret<32>) -> Result<Prk, CryptoError> {
+        Prk::extract(salt, z.as_bytes())
+    }
+
+    fn prk(&mut self, secret: &Secret<HASH_LEN>) -> Result<Prk, CryptoError> {
+        Prk::new(secret)
+    }
+
+    fn expand(&mut self, prk: &Prk, info: &[&[u8]]) -> Result<Secret<HASH_LEN>, CryptoError> {
+        let mut secret = Secret::zero();
+        prk.expand(info, secret.as_mut_bytes())?;
+        Ok(secret)
+    }
+
+    fn expand_key(&mut self, prk: &Prk, info: &[&[u8]], aead: Aead) -> Result<K, CryptoError> {
+        let mut bytes = Secret::<32>::zero();
+        let key = bytes.as_mut_bytes().get_mut(..aead.key_len()).ok_or(CryptoError::Failed)?;
+        prk.expand(info, key)?;
+        K::new(aead, key)
+    }
+
+    fn expand_bytes(&mut self, prk: &Prk, info: &[&[u8]], out: &mut [u8]) -> Result<(), CryptoError> {
+        prk.expand(info, out)
+    }
+
+    fn mac(&mut self, key: &Secret<HASH_LEN>, message: &[&[u8]]) -> Result<[u8; HASH_LEN], CryptoError> {
+        Ok(HmacSha256::mac(key.as_bytes(), message))
+    }
+
+    fn seal(
+        &mut self,
+        key: &K,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &mut [u8],
+    ) -> Result<[u8; TAG_LEN], CryptoError> {
+        key.seal(nonce, aad, text)
+    }
+
+    fn open(
+        &mut self,
+        key: &K,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &mut [u8],
+        tag: &[u8; TAG_LEN],
+    ) -> Result<(), CryptoError> {
+        key.open(nonce, aad, text, tag)
+    }
+}
