@@ -5,6 +5,7 @@
 //! POST /api/request/v2   open_request ─▶ forward to the upstream ─▶ seal_response ─▶ answer
 //! ```
 
+mod admitted;
 pub mod allowlist;
 pub mod clients;
 pub mod forward;
@@ -14,6 +15,7 @@ pub mod sessions;
 pub mod status;
 pub mod token;
 
+pub use admitted::{Admitted, Opened, Reply, Responder, Sealed};
 pub use allowlist::{Allowlist, Rule};
 pub use clients::{Clients, KnownClient};
 pub use head::Head;
@@ -21,8 +23,8 @@ pub use sessions::{FixedStore, SessionStore, StoreError};
 pub use token::TokenKey;
 
 use crate::agreement::schedule::PlainKdf;
+use crate::codec::base64;
 use crate::codec::timestamp::Timestamp;
-use crate::codec::{BufferTooSmall, base64, json};
 use crate::crypto::software::{PinnedKey, Pins};
 use crate::crypto::{KeyId, Provider, Signer, Verifier};
 use crate::envelope::{self, Envelope};
@@ -31,10 +33,9 @@ use crate::handshake::dynamic_key::{error_len, longest_answer, write_error};
 use crate::handshake::{ServerError, ServerFacts, ServerHandshake, ServerNeed, ServerPolicy};
 use crate::log::debug;
 use crate::nonce::limit;
-use crate::request::{Layout, ReceivedRequest};
+use crate::request::Layout;
 use crate::session::{ClientFacts, Committed, Mode};
 use allowlist::{Caller, RouteError};
-use core::fmt;
 use forward::HeaderFilter;
 use status::{Outcome, outcome};
 use token::{Expected, TokenClaims};
@@ -60,20 +61,6 @@ pub struct Gateway<'c, C> {
     pub plain: PlainKdf<'c>,
 }
 
-/// An answer that is ready to be sent: its status, and the length of its body at the front of the buffer.
-///
-/// Send it as `application/json` with `Cache-Control: no-store`, and keep the status: it is authenticated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Reply {
-    /// The HTTP status.
-    pub status: u16,
-    /// The length of the body in bytes.
-    pub length: usize,
-    /// The gateway's own error, for logs; `None` where the answer is none.
-    pub code: Option<Code>,
-}
-
 /// The room in bytes that answers of the gateway's own need in any case, whatever else the buffer holds: the longest
 /// error, sealed.
 pub const ERROR_ROOM: usize = {
@@ -88,65 +75,6 @@ pub const ERROR_ROOM: usize = {
 
 /// The room in bytes that [`Gateway::accept`] needs for its answer, whoever asks.
 pub const ANSWER_ROOM: usize = longest_answer(SESSION_ID_LEN, token::MAX_LEN);
-
-/// A request that was opened, committed and admitted: forward it, then seal its response.
-#[derive(Debug)]
-pub struct Admitted<'b, 'c, H> {
-    /// What the client wants of the upstream.
-    pub request: ReceivedRequest<'b>,
-    /// The rule that admits it.
-    pub rule: &'c Rule<'c>,
-    /// Whose session it is. Below mutual mode these are claims.
-    pub client: ClientFacts,
-    /// The right to answer, once.
-    pub responder: Responder<H>,
-}
-
-impl<'c, H> Admitted<'_, 'c, H> {
-    /// The sealed headers that go on to the upstream, each under its name: those that the rule admits (§2.5).
-    pub fn forwarded_headers(&self) -> impl Iterator<Item = (&'c str, json::Str<'_>)> {
-        let mut filter = HeaderFilter::new(self.rule);
-        // They were all judged once before the request was admitted, so none fails now.
-        self.request
-            .headers()
-            .filter_map(move |(name, value)| Some((filter.admit(name.bytes(), value.bytes()).ok()??, value)))
-    }
-
-    /// Writes the query, percent-encoded and without `?`, to the front of `out` and returns its length.
-    ///
-    /// # Errors
-    /// [`BufferTooSmall`] with the exact length.
-    pub fn write_query(&self, out: &mut [u8]) -> Result<usize, BufferTooSmall> {
-        let pairs = self.request.query().map(|(name, value)| (name.bytes(), value.bytes()));
-        forward::encode_query(pairs, out)
-    }
-}
-
-/// The right to answer one committed request, once.
-#[must_use]
-pub struct Responder<H> {
-    session: H,
-    committed: Committed,
-}
-
-impl<H> fmt::Debug for Responder<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Responder").field("committed", &self.committed).finish_non_exhaustive()
-    }
-}
-
-/// What a gateway does next about a request.
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once, and there is no heap to box it on")]
-pub enum Opened<'b, 'c, H> {
-    /// Forward it.
-    Admitted(Admitted<'b, 'c, H>),
-    /// Answer at once.
-    Reply(Reply),
-}
-
-/// A sealed answer; or an error, with the right to answer where it was not spent.
-pub type Sealed<H> = Result<Reply, (Error, Option<Responder<H>>)>;
 
 /// The outcome of a step: what to answer instead, unsealed.
 type Step<T> = Result<T, ServerError>;
@@ -286,7 +214,10 @@ impl<'c, C: ServerPolicy> Gateway<'c, C> {
             Err(code) => code,
         };
         debug!("refused: {}", code);
-        self.seal_error(provider, store, responder, code, buffer).map(Opened::Reply)
+        // The buffer has the room: nobody needs the responder back.
+        self.seal_error(provider, store, responder, code, buffer)
+            .map(Opened::Reply)
+            .map_err(|(error, _)| error)
     }
 
     /// Up to the commit: everything here is answered unsealed.
@@ -371,12 +302,9 @@ impl<'c, C: ServerPolicy> Gateway<'c, C> {
         match outcome(status, body) {
             Outcome::Body(status) => seal(provider, store, responder, (status, None), buffer, length),
             Outcome::Empty(status) => seal(provider, store, responder, (status, None), buffer, 0),
-            Outcome::Unavailable if buffer.len() < ERROR_ROOM => {
-                Err((Error::BufferTooSmall { needed: ERROR_ROOM }, Some(responder)))
+            Outcome::Unavailable => {
+                self.seal_error(provider, store, responder, Code::UpstreamUnavailable, buffer)
             }
-            Outcome::Unavailable => self
-                .seal_error(provider, store, responder, Code::UpstreamUnavailable, buffer)
-                .map_err(|error| (error, None)),
         }
     }
 
@@ -384,7 +312,7 @@ impl<'c, C: ServerPolicy> Gateway<'c, C> {
     /// [`Code::UpstreamUnavailable`], for example.
     ///
     /// # Errors
-    /// [`Error::BufferTooSmall`] for a buffer that has not [`ERROR_ROOM`].
+    /// [`Error::BufferTooSmall`] for a buffer that has not [`ERROR_ROOM`], together with the responder.
     pub fn seal_error<P: Provider, S: SessionStore<P>>(
         &self,
         provider: &mut P,
@@ -392,17 +320,18 @@ impl<'c, C: ServerPolicy> Gateway<'c, C> {
         responder: Responder<S::Handle>,
         code: Code,
         buffer: &mut [u8],
-    ) -> Result<Reply, Error> {
+    ) -> Sealed<S::Handle> {
         if buffer.len() < ERROR_ROOM {
-            return Err(Error::BufferTooSmall { needed: ERROR_ROOM });
+            return Err((Error::BufferTooSmall { needed: ERROR_ROOM }, Some(responder)));
         }
         let is_plain = store.session(&responder.session).is_none_or(|session| session.mode() == Mode::Plain);
         if is_plain {
-            return refuse(code.into(), buffer);
+            return refuse(code.into(), buffer).map_err(|error| (error, None));
         }
-        let length = write_error(code, None, buffer)?;
-        seal(provider, store, responder, (code.status(), Some(code)), buffer, length)
-            .map_err(|(error, _)| error)
+        match write_error(code, None, buffer) {
+            Ok(length) => seal(provider, store, responder, (code.status(), Some(code)), buffer, length),
+            Err(error) => Err((error, Some(responder))),
+        }
     }
 }
 

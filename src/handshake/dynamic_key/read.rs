@@ -17,7 +17,7 @@ pub(crate) const MAX_NONCE: usize = 32;
 pub type Nonce = heapless::Vec<u8, MAX_NONCE, u8>;
 
 /// A hello as it was read. Claims are what somebody claims.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Hello {
     /// Where the decoded bytes of `clientPublicKey` stand in the buffer.
     pub(crate) public_key: Range<usize>,
@@ -86,32 +86,36 @@ fn decode_at(buffer: &mut [u8], range: Range<usize>) -> Result<Range<usize>, Err
 }
 
 impl Hello {
-    /// Reads the hello that fills `buffer`; its public key is decoded in place.
+    /// Reads the hello that fills `buffer`, in its place, for it is large; its public key is decoded in place.
     ///
     /// # Errors
     /// [`Peer::Malformed`].
-    pub(crate) fn parse(buffer: &mut [u8]) -> Result<Self, Error> {
+    #[inline(never)] // one frame less in its caller's
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<(), Error> {
         let [key, device, client, offer] =
             json::object(buffer, &["clientPublicKey", "device", "client", "keyAgreement"])?;
         let [device_id, platform] = required(device)?.members(&["id", "platform"])?;
         let [kind, client_id] = required(client)?.members(&["type", "clientId"])?;
-        let mut hello = Self {
-            public_key: string(key)?.range(),
-            device_id: claim(device_id)?,
-            platform: claim(platform)?,
-            client_type: claim(kind)?,
-            client_id: claim(client_id)?,
-            offer: None,
-        };
+        let key = string(key)?.range();
+        self.device_id = claim(device_id)?;
+        self.platform = claim(platform)?;
+        self.client_type = claim(kind)?;
+        self.client_id = claim(client_id)?;
         if let Some(offer) = offer {
-            hello.offer.insert(OfferFields::default()).fill(offer)?;
+            OfferFields::read(offer, &mut self.offer)?;
         }
-        hello.public_key = decode_at(buffer, hello.public_key)?;
-        Ok(hello)
+        self.public_key = decode_at(buffer, key)?;
+        Ok(())
     }
 }
 
 impl OfferFields {
+    /// Reads an offer into its place: it is large.
+    #[inline(never)] // one frame less in its caller's
+    fn read(value: Value<'_>, place: &mut Option<Self>) -> Result<(), Error> {
+        place.insert(Self::default()).fill(value)
+    }
+
     #[inline(never)] // one frame less in its caller's
     fn fill(&mut self, value: Value<'_>) -> Result<(), Error> {
         let [schemes, offered_nonce, features, identity] =

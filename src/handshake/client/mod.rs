@@ -6,103 +6,34 @@
 //!    └───────────────────┘ once
 //! ```
 
-use super::dynamic_key::{
-    AnswerFields, ChoiceFields, ErrorFields, HelloMessage, MAX_NONCE, hello_len, nonce,
-};
-use super::{HANDSHAKE_NONCE_LEN, is_claim};
+mod answer;
+mod config;
+mod verification;
+
+pub use config::ClientConfig;
+pub use verification::Verification;
+
+use super::HANDSHAKE_NONCE_LEN;
+use super::dynamic_key::HelloMessage;
 use crate::agreement::proof::{self, Role, Statement};
-use crate::agreement::schedule::{Label, PlainKdf, Schedule};
-use crate::agreement::transcript::{Binding, ClientFields, ServerFields, Transcript, TranscriptHash};
-use crate::codec::base64::Base64Error;
+use crate::agreement::schedule::{Label, Schedule};
+use crate::agreement::transcript::{Binding, ClientFields, Transcript, TranscriptHash};
 use crate::codec::cursor::Writer;
-use crate::codec::json::escaped_len;
 use crate::codec::spki::{Group, PublicKey};
-use crate::codec::timestamp::Timestamp;
 use crate::crypto::provider::{CryptoError, HASH_LEN, NONCE_LEN, Provider};
 use crate::crypto::{KeyId, Signature, Verified, Verifier};
 use crate::envelope::Traffic;
-use crate::error::{Code, Error, Incompatible, Misuse, Peer};
+#[cfg(doc)]
+use crate::error::Incompatible;
+use crate::error::{Error, Misuse, Peer};
 use crate::log::debug;
 use crate::nonce::{NonceSequence, limit};
 use crate::replay::Outstanding;
-use crate::scheme::{NameList, Scheme};
+use crate::scheme::Scheme;
 use crate::session::client::{Keys, ResponseBinding};
 use crate::session::server::plain_request_prefix;
-use crate::session::{ClientType, Expiry, Facts, Mode, Now, Opener, Sealer, Session, is_token, session_id};
+use crate::session::{Facts, Mode, Now, Opener, Sealer, Session};
 use core::fmt;
-
-/// What a client claims to be, and what it demands.
-#[derive(Clone, Copy, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct ClientConfig<'c> {
-    /// `client.type`.
-    pub client_type: ClientType,
-    /// `client.clientId`: 1 to 64 characters of 0x20–0x7E.
-    pub client_id: &'c str,
-    /// `device.id`: 1 to 64 characters of 0x20–0x7E.
-    pub device_id: &'c str,
-    /// `device.platform`: `browser`, `ios`, `android`, `server` or another, 1 to 32 characters of 0x20–0x7E.
-    pub platform: &'c str,
-    /// The least that a session must be worth. The client never falls back below it.
-    pub mode: Mode,
-    /// The schemes that the client supports, in order of preference; plain mode knows only SCHEME-EC-AES2.
-    pub schemes: &'c [Scheme],
-    /// How plain mode derives its key.
-    pub plain: PlainKdf<'c>,
-}
-
-impl<'c> ClientConfig<'c> {
-    /// A client of pinned mode with the elliptic-curve schemes, strongest first.
-    #[must_use]
-    pub const fn new(
-        client_type: ClientType,
-        client_id: &'c str,
-        device_id: &'c str,
-        platform: &'c str,
-    ) -> Self {
-        Self {
-            client_type,
-            client_id,
-            device_id,
-            platform,
-            mode: Mode::Pinned,
-            schemes: &Scheme::ELLIPTIC,
-            plain: PlainKdf { salt: None, info: b"dynamic-key-v2" },
-        }
-    }
-
-    /// The length in bytes of the hello with a key of `group`: exactly what [`ClientHandshake::hello`] needs.
-    #[must_use]
-    pub const fn hello_len(&self, group: Group) -> usize {
-        let strings = escaped_len(self.device_id)
-            .saturating_add(escaped_len(self.platform))
-            .saturating_add(self.client_type.name().len())
-            .saturating_add(escaped_len(self.client_id));
-        let schemes = match self.mode {
-            Mode::Plain => None,
-            _ => Some(self.schemes),
-        };
-        hello_len(group.spki_len(), strings, schemes)
-    }
-
-    fn first_scheme(&self) -> Option<Scheme> {
-        if self.mode == Mode::Plain { Some(Scheme::EcAes2) } else { self.schemes.first().copied() }
-    }
-
-    fn check(&self) -> Result<Scheme, Error> {
-        let strings =
-            is_claim(self.client_id, 64) && is_claim(self.device_id, 64) && is_claim(self.platform, 32);
-        let repeated = self
-            .schemes
-            .iter()
-            .enumerate()
-            .any(|(at, scheme)| self.schemes.iter().take(at).any(|s| s == scheme));
-        match self.first_scheme() {
-            Some(scheme) if strings && !repeated && self.mode != Mode::Mutual => Ok(scheme),
-            _ => Err(Misuse::InvalidConfiguration.into()),
-        }
-    }
-}
 
 /// What a [`ClientHandshake`] needs next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,42 +53,6 @@ pub enum ClientNeed {
     Finish,
     /// Nothing: the handshake has failed and its secrets are gone. Begin another.
     Nothing,
-}
-
-/// A signature to be verified: by whom, over what.
-#[derive(Clone, Copy, Debug)]
-pub struct Verification {
-    kid: KeyId,
-    statement: Statement,
-    signature: Signature,
-}
-
-impl Verification {
-    /// The id of the key that must have signed.
-    #[must_use]
-    pub const fn kid(&self) -> &KeyId {
-        &self.kid
-    }
-
-    /// The 54 bytes that must have been signed.
-    #[must_use]
-    pub const fn message(&self) -> &[u8] {
-        self.statement.as_bytes()
-    }
-
-    /// The ES256 signature, 64 bytes.
-    #[must_use]
-    pub const fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    /// Has `verifier` verify it. Slow.
-    ///
-    /// # Errors
-    /// Those of [`Verifier::verify`].
-    pub fn run(&self, verifier: &mut impl Verifier) -> Result<Verified, CryptoError> {
-        verifier.verify(&self.kid, self.message(), &self.signature)
-    }
 }
 
 /// The client's handshake, up to the session. `TOKEN` is the room for the session's token in bytes, `OUTSTANDING` the
@@ -372,135 +267,6 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     fn failed(&mut self, error: Error) -> Error {
         self.answer = Answer::none(self.config.mode);
         error
-    }
-
-    /// The scheme that an error names for another try.
-    #[inline(never)]
-    fn named_scheme(&self, status: u16, body: &[u8], group: Group) -> Result<Scheme, Error> {
-        let unexpected = Error::Peer(Peer::UnexpectedStatus(status));
-        let fields = ErrorFields::parse(body).map_err(|_| unexpected)?;
-        match fields.code.filter(|code| code.status() == status) {
-            Some(Code::RetryWithScheme) => {
-                let scheme = fields.scheme.ok_or(Peer::Malformed)?;
-                let offered = self.config.mode != Mode::Plain && self.config.schemes.contains(&scheme);
-                if !offered || self.named.is_some() || scheme.group() == group {
-                    return Err(Peer::Downgrade.into());
-                }
-                Ok(scheme)
-            }
-            Some(code) => Err(Error::Refused(code)),
-            None => Err(unexpected),
-        }
-    }
-
-    /// Checks the answer against what was demanded, takes its facts, and completes the transcript.
-    #[inline(never)]
-    fn choose(
-        &mut self,
-        body: &[u8],
-        group: Group,
-        transcript: Option<Transcript>,
-        sent: Now,
-    ) -> Result<PublicKey, Error> {
-        let answer = AnswerFields::parse(body, transcript.is_some())?;
-        let mut der = [0; Group::MAX_SPKI_LEN];
-        let der = match answer.public_key.base64(&mut der) {
-            Ok(der) => der,
-            Err(Base64Error::BufferTooSmall(_)) => return Err(Peer::InvalidPublicKey.into()),
-            Err(_) => return Err(Peer::Malformed.into()),
-        };
-        let peer = PublicKey::from_spki(der).map_err(|_| Peer::InvalidPublicKey)?;
-        if peer.group() != group {
-            return Err(Peer::InvalidPublicKey.into());
-        }
-        let mut room = [0; Timestamp::MAX_LEN];
-        let expires_at = answer.expires_at.copy_to(&mut room).map_err(|_| Peer::Malformed)?;
-        self.take_facts(&answer, expires_at, sent)?;
-
-        let (Some(transcript), Some(choice)) = (transcript, &answer.choice) else {
-            return if self.config.mode == Mode::Plain { Ok(peer) } else { Err(Peer::Downgrade.into()) };
-        };
-        self.answer.facts.scheme = self.accept(choice, group)?;
-        if choice.has_features()? {
-            return Err(Peer::Downgrade.into()); // none was offered
-        }
-        self.take_confirmation(transcript, &answer, choice, der, expires_at)?;
-        Ok(peer)
-    }
-
-    /// Takes what has to confirm the answer: completes the transcript.
-    #[inline(never)] // one frame less in its caller's
-    fn take_confirmation(
-        &mut self,
-        transcript: Transcript,
-        answer: &AnswerFields<'_>,
-        choice: &ChoiceFields<'_>,
-        public_key: &[u8],
-        expires_at: &str,
-    ) -> Result<(), Error> {
-        let mut room = [0; MAX_NONCE];
-        let nonce = nonce(choice.nonce, &mut room)?;
-        let proof = choice.proof()?;
-        let identity = match &choice.identity {
-            Some(identity) => Some((identity.kid()?, identity.signature()?)),
-            None => None,
-        };
-        let transcript = transcript
-            .finish(&ServerFields {
-                public_key,
-                nonce,
-                scheme: self.answer.facts.scheme,
-                session_id: &self.answer.facts.id,
-                expires_at,
-                token: self.answer.facts.token.as_str(),
-                identifier: &[],
-                kid: identity.as_ref().map(|(kid, _)| kid),
-                expires_in: choice.expires_in.as_str(),
-                expire_token: answer.expire_token.as_str(),
-                offered_features: NameList::NONE,
-                selected_features: NameList::NONE,
-            })
-            .map_err(|_| Peer::Malformed)?;
-        // Below pinned mode nobody could verify the signature: it is in the transcript, and that is all.
-        let identity = identity.filter(|_| self.config.mode >= Mode::Pinned);
-        self.answer.confirmation = Some(Confirmation { transcript, proof, identity });
-        Ok(())
-    }
-
-    /// Takes the session's facts as the answer has them.
-    #[inline(never)] // one frame less in its caller's
-    fn take_facts(&mut self, answer: &AnswerFields<'_>, expires_at: &str, sent: Now) -> Result<(), Error> {
-        let facts = &mut self.answer.facts;
-        facts.id = session_id(answer.session_id).ok_or(Peer::Malformed)?;
-        let length = answer.token.len();
-        facts.token.copy_json(answer.token).ok_or(Incompatible::TokenTooLong { length })?;
-        if !is_token(facts.token.as_str()) {
-            return Err(Peer::Malformed.into());
-        }
-        let mut ends = Timestamp::parse(expires_at.as_bytes()).map_err(|_| Peer::Malformed)?;
-        let expire_token = answer.expire_token.integer()?;
-        if expire_token != 0 {
-            ends = ends.min(Timestamp::from_unix_secs(expire_token));
-        }
-        let expires_in = match &answer.choice {
-            Some(choice) => Some(choice.expires_in.integer()?),
-            None => None,
-        };
-        facts.expiry = Expiry::new(sent, ends, expires_in);
-        if facts.expiry.is_over(sent) {
-            return Err(Incompatible::AlreadyExpired.into());
-        }
-        Ok(())
-    }
-
-    /// The scheme that the answer selects, if it is one that we may accept.
-    fn accept(&self, choice: &ChoiceFields<'_>, group: Group) -> Result<Scheme, Error> {
-        choice
-            .scheme()
-            .filter(|scheme| self.config.schemes.contains(scheme) && scheme.group() == group)
-            .filter(|scheme| self.named.is_none_or(|named| named == *scheme))
-            .filter(|_| self.config.mode < Mode::Pinned || choice.identity.is_some())
-            .ok_or(Error::Peer(Peer::Downgrade))
     }
 
     /// The private key and the peer's public one, for [`Provider::agree`]. They are handed out once.

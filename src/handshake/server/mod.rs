@@ -4,10 +4,14 @@
 //! Hello ─▶ Generate ─▶ Agree ─▶ Answer ─▶ Sign ─▶ Finish        (without an identity, and in plain mode, no Sign)
 //! ```
 
+mod policy;
+mod refusal;
+
+pub use policy::{Claims, ClientPolicy, ServerPolicy};
+pub use refusal::{Refusal, ServerError};
+
 use super::HANDSHAKE_NONCE_LEN;
-use super::dynamic_key::{
-    AnswerMessage, ChoiceMessage, Hello, OfferFields, error_len, fill_signature, write_error,
-};
+use super::dynamic_key::{AnswerMessage, ChoiceMessage, Hello, OfferFields, fill_signature};
 use crate::agreement::proof::{Role, Statement};
 use crate::agreement::schedule::{Label, PlainKdf, Schedule};
 use crate::agreement::transcript::{Binding, ClientFields, ServerFields, Transcript};
@@ -17,124 +21,12 @@ use crate::codec::timestamp::{self, Timestamp};
 use crate::crypto::provider::{CryptoError, HASH_LEN, NONCE_LEN, Provider};
 use crate::crypto::{KeyId, Signature, Signer};
 use crate::envelope::Traffic;
-use crate::error::{Code, Error, Misuse, Peer};
+use crate::error::{Code, Error, Misuse};
 use crate::log::debug;
-use crate::scheme::{NameList, Preference, Scheme, negotiate};
+use crate::scheme::{NameList, Scheme, negotiate};
 use crate::session::server::plain_response_prefix;
 use crate::session::{ClientFacts, ClientType, Mode, ServerSession, SessionId, is_session_id, is_token};
 use core::fmt;
-
-/// What a hello claims, before anything is proven.
-#[derive(Clone, Copy, Debug)]
-pub struct Claims<'a> {
-    /// `client.type`.
-    pub client_type: ClientType,
-    /// `client.clientId`.
-    pub client_id: &'a str,
-    /// `device.id`.
-    pub device_id: &'a str,
-    /// `device.platform`.
-    pub platform: &'a str,
-    /// The id of the identity that the client claims to hold.
-    pub kid: Option<&'a KeyId>,
-}
-
-/// What the policy grants a client.
-#[derive(Clone, Copy, Debug)]
-pub struct ClientPolicy<'p> {
-    /// The schemes that are accepted.
-    pub schemes: &'p [Scheme],
-    /// Whose order decides among them.
-    pub preference: Preference,
-    /// The least mode; pinned counts as confirmed, for a gateway cannot see whether a client pins.
-    pub least_mode: Mode,
-}
-
-/// Which clients a server talks to, and how.
-pub trait ServerPolicy {
-    /// What the client that makes these claims is granted; `None` when it is not known.
-    fn client(&self, claims: &Claims<'_>) -> Option<ClientPolicy<'_>>;
-}
-
-/// An error that the server answers with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Refusal {
-    /// Its code.
-    pub code: Code,
-    /// The scheme that a 409 names.
-    pub scheme: Option<Scheme>,
-}
-
-impl Refusal {
-    /// The length of its JSON in bytes.
-    #[must_use]
-    pub const fn body_len(&self) -> usize {
-        error_len(self.code, self.scheme)
-    }
-
-    /// Writes its JSON (§2.6) to the front of `out` and returns the length.
-    ///
-    /// # Errors
-    /// [`Error::BufferTooSmall`] with [`Refusal::body_len`].
-    pub fn write(&self, out: &mut [u8]) -> Result<usize, Error> {
-        write_error(self.code, self.scheme, out)
-    }
-}
-
-impl From<Code> for Refusal {
-    fn from(code: Code) -> Self {
-        Self { code, scheme: None }
-    }
-}
-
-/// Why a step of the server failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum ServerError {
-    /// The peer, or the provider: answer with this. The handshake has failed.
-    Refuse(Refusal),
-    /// The caller can mend it, and nothing has changed.
-    Misuse(Error),
-}
-
-impl ServerError {
-    /// Refuses with `code`.
-    pub(crate) fn code(code: Code) -> Self {
-        Self::Refuse(code.into())
-    }
-}
-
-impl From<Error> for ServerError {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Peer(Peer::InvalidPublicKey) => Self::code(Code::InvalidPublicKey),
-            Error::Peer(Peer::Authentication) => Self::code(Code::EncryptionError),
-            Error::Peer(_) => Self::code(Code::MalformedRequest),
-            Error::SessionExpired => Self::code(Code::SessionExpired),
-            // A failing provider: nothing is served unchecked.
-            Error::Crypto(_) => Self::code(Code::StoreUnavailable),
-            other => Self::Misuse(other),
-        }
-    }
-}
-
-impl From<CryptoError> for ServerError {
-    fn from(error: CryptoError) -> Self {
-        Error::from(error).into()
-    }
-}
-
-impl fmt::Display for ServerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refuse(refusal) => write!(f, "refused with {}", refusal.code),
-            Self::Misuse(error) => error.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for ServerError {}
 
 /// What the server gives a session, for [`ServerHandshake::answer`].
 #[derive(Clone, Copy, Debug)]
@@ -259,7 +151,8 @@ impl<P: Provider> ServerHandshake<P> {
         body: &mut [u8],
     ) -> Result<(), ServerError> {
         take!(self, State::Hello => ());
-        let hello = Hello::parse(body)?;
+        let mut hello = Hello::default();
+        hello.read(body)?;
         let client_type =
             ClientType::from_name(&hello.client_type).ok_or(ServerError::code(Code::ClientNotAllowed))?;
         let kid = hello.offer.as_ref().and_then(|offer| offer.kid.as_ref());
