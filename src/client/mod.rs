@@ -1,5 +1,8 @@
 //! The paved path of a device: a [`Client`] that shakes hands, renews, seals, sends and opens over a [`Transport`].
 
+#[cfg(feature = "async")]
+mod asynchronous;
+mod exchange;
 mod state;
 
 use crate::crypto::{Provider, Verifier};
@@ -7,10 +10,13 @@ use crate::error::{Code, Error};
 use crate::handshake::{ClientConfig, ClientNeed};
 use crate::request::Request;
 use crate::session::{Facts, Now};
-use crate::transport::{self, Header, Transport, TransportError};
+use crate::transport::{Header, Transport};
 use core::fmt;
-use core::ops::Range;
+use exchange::{Answer, HELLO_HEADERS};
 use state::{Failure, State, Try};
+
+#[cfg(feature = "async")]
+pub use asynchronous::AsyncClient;
 
 /// Where a hello goes.
 pub const HANDSHAKE_PATH: &str = "/api/info/v2";
@@ -118,13 +124,6 @@ impl<P: Provider, V, T, const TOKEN: usize> fmt::Debug for Client<'_, P, V, T, T
     }
 }
 
-/// What came for a request, and where its body stands in the caller's buffer.
-struct Answer {
-    status: u16,
-    retry_after: Option<u32>,
-    body: Range<usize>,
-}
-
 impl<'c, P: Provider, V: Verifier, T: Transport, const TOKEN: usize> Client<'c, P, V, T, TOKEN> {
     /// A client without a session. `verifier` holds the identities that the client pins.
     ///
@@ -161,17 +160,13 @@ impl<'c, P: Provider, V: Verifier, T: Transport, const TOKEN: usize> Client<'c, 
         buffer: &'b mut [u8],
     ) -> Result<Response<'b>, ClientError<T::Error>> {
         let mut attempt = Try::First;
-        let answer = loop {
-            if !self.state.has_session(now) {
-                self.handshake(now, buffer)?;
-            }
+        loop {
+            self.ensure_session(now, buffer)?;
             match self.attempt(now, request, buffer) {
-                Ok(answer) => break answer,
+                Ok(answer) => return Ok(answer.response(buffer)),
                 Err(failure) => attempt = self.state.after(now, request, attempt, failure)?,
             }
-        };
-        let body = buffer.get_mut(answer.body).unwrap_or_default();
-        Ok(Response { status: answer.status, retry_after: answer.retry_after, body })
+        }
     }
 
     /// Forgets the session and erases its keys. The next request makes another.
@@ -190,40 +185,14 @@ impl<'c, P: Provider, V: Verifier, T: Transport, const TOKEN: usize> Client<'c, 
         &mut self.transport
     }
 
-    /// Shakes hands; a session that stands is replaced only by a new one that stands.
     fn handshake(&mut self, now: Now, buffer: &mut [u8]) -> Result<(), ClientError<T::Error>> {
-        let outcome = self.shake(now, buffer);
-        if outcome.is_err() {
-            self.state.not_established();
+        let mut shake = self.state.begin()?;
+        while shake.handshake.compute(&mut self.provider, &mut self.verifier)? == ClientNeed::Hello {
+            let length = shake.handshake.hello(&mut self.provider, now, buffer)?;
+            let outcome = exchange(&mut self.transport, HANDSHAKE_PATH, &HELLO_HEADERS, buffer, length);
+            self.state.answered(&mut shake, outcome, buffer)?;
         }
-        outcome
-    }
-
-    fn shake(&mut self, now: Now, buffer: &mut [u8]) -> Result<(), ClientError<T::Error>> {
-        let mut handshake = self.state.handshake()?;
-        let mut repeated = false;
-        while handshake.compute(&mut self.provider, &mut self.verifier)? == ClientNeed::Hello {
-            let length = handshake.hello(&mut self.provider, now, buffer)?;
-            match exchange(&mut self.transport, HANDSHAKE_PATH, &[VERSION, Header::JSON], buffer, length) {
-                Ok(answer) => {
-                    let body = buffer.get(answer.body).unwrap_or_default();
-                    handshake.reply(answer.status, body).map_err(|error| match error {
-                        Error::Refused(code) => {
-                            ClientError::Refused { code, retry_after: answer.retry_after }
-                        }
-                        error => ClientError::Core(error),
-                    })?;
-                }
-                // A stream that the gateway had closed meanwhile, most often: with fresh keys, nothing is repeated.
-                Err(error) if error.request_left() && !error.is_timeout() && !repeated => {
-                    repeated = true;
-                    handshake = self.state.handshake()?;
-                }
-                Err(error) => return Err(ClientError::Transport(error)),
-            }
-        }
-        self.state.established(handshake.finish()?);
-        Ok(())
+        Ok(self.state.established(shake)?)
     }
 
     /// Seals, sends, receives and opens, once.
@@ -234,19 +203,11 @@ impl<'c, P: Provider, V: Verifier, T: Transport, const TOKEN: usize> Client<'c, 
         buffer: &mut [u8],
     ) -> Result<Answer, Failure<T::Error>> {
         let length = self.state.seal(&mut self.provider, now, request, buffer)?;
-        let [session, token] = self.state.credentials()?;
-        let headers = [VERSION, Header::JSON, session, token];
-        let answer = exchange(&mut self.transport, REQUEST_PATH, &headers, buffer, length);
-        let answer = answer.map_err(Failure::Transport)?;
-        let body = self.state.open(&mut self.provider, &answer, buffer)?;
-        Ok(Answer { body, ..answer })
+        let headers = self.state.headers()?;
+        let outcome = exchange(&mut self.transport, REQUEST_PATH, &headers, buffer, length);
+        self.state.open(&mut self.provider, outcome.map_err(Failure::Transport)?, buffer)
     }
 }
-
-const VERSION: Header<'static> = match Header::new("X-Dynamic-Key-Version", "2") {
-    Ok(header) => header,
-    Err(_) => Header::JSON,
-};
 
 /// Sends the `length` bytes at the front of `buffer` and receives the answer into it.
 fn exchange<T: Transport>(
@@ -256,11 +217,7 @@ fn exchange<T: Transport>(
     buffer: &mut [u8],
     length: usize,
 ) -> Result<Answer, T::Error> {
-    let body = buffer.get(..length).unwrap_or_default();
-    transport.send(&transport::Request { method: "POST", target, headers, body })?;
+    transport.send(&exchange::request(target, headers, buffer, length))?;
     let base = buffer.as_ptr().addr();
-    let response = transport.receive(buffer)?;
-    let start = response.body.as_ptr().addr().saturating_sub(base);
-    let body = start..start.saturating_add(response.body.len());
-    Ok(Answer { status: response.status, retry_after: response.retry_after, body })
+    Ok(Answer::of(&transport.receive(buffer)?, base))
 }

@@ -1,6 +1,7 @@
 //! What a client knows between its calls, and what it decides: no I/O, so that every driver decides the same.
 
-use super::{Answer, ClientError};
+use super::ClientError;
+use super::exchange::{Answer, VERSION};
 use crate::codec::json;
 use crate::crypto::Provider;
 use crate::error::{Code, Error, Misuse};
@@ -8,7 +9,6 @@ use crate::handshake::{ClientConfig, ClientHandshake};
 use crate::request::Request;
 use crate::session::{Exchange, Facts, Mode, Now, Session};
 use crate::transport::{Header, TransportError};
-use core::ops::Range;
 
 /// The first try of a request, or the second and last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,12 @@ impl<E> From<Error> for Failure<E> {
     }
 }
 
+/// A handshake of the client, whose hello may leave twice.
+pub(super) struct Shake<'c, P: Provider, const TOKEN: usize> {
+    pub(super) handshake: ClientHandshake<'c, P, TOKEN>,
+    repeated: bool,
+}
+
 pub(super) struct State<'c, P: Provider, const TOKEN: usize> {
     config: ClientConfig<'c>,
     session: Option<Session<P, TOKEN>>,
@@ -50,18 +56,46 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
         Ok(Self { config, session: None, exchange: None, doubtful: false, back_off: BackOff::default() })
     }
 
-    pub(super) fn handshake(&self) -> Result<ClientHandshake<'c, P, TOKEN>, Error> {
+    /// Begins a handshake. The doubt that led to it ends with it: whatever becomes of it, a session that stands is replaced
+    /// only by a new one that stands, and is used until it is refused again.
+    pub(super) fn begin(&mut self) -> Result<Shake<'c, P, TOKEN>, Error> {
+        self.doubtful = false;
+        Ok(Shake { handshake: self.handshake()?, repeated: false })
+    }
+
+    fn handshake(&self) -> Result<ClientHandshake<'c, P, TOKEN>, Error> {
         ClientHandshake::new(&self.config)
     }
 
-    pub(super) fn established(&mut self, session: Session<P, TOKEN>) {
-        self.session = Some(session);
-        self.doubtful = false;
+    /// Takes what came for the hello of `shake`.
+    pub(super) fn answered<E: TransportError>(
+        &self,
+        shake: &mut Shake<'c, P, TOKEN>,
+        outcome: Result<Answer, E>,
+        buffer: &[u8],
+    ) -> Result<(), ClientError<E>> {
+        match outcome {
+            Ok(Answer { status, retry_after, body }) => {
+                let body = buffer.get(body).unwrap_or_default();
+                shake.handshake.reply(status, body).map_err(|error| match error {
+                    Error::Refused(code) => ClientError::Refused { code, retry_after },
+                    error => ClientError::Core(error),
+                })
+            }
+            // A stream that the gateway had closed meanwhile, most often: with fresh keys, nothing is repeated.
+            Err(error) if error.request_left() && !error.is_timeout() && !shake.repeated => {
+                shake.repeated = true;
+                shake.handshake = self.handshake()?;
+                Ok(())
+            }
+            Err(error) => Err(ClientError::Transport(error)),
+        }
     }
 
-    /// No new session came of a renewal: the one that stands, if one does, is used until it is refused again.
-    pub(super) const fn not_established(&mut self) {
-        self.doubtful = false;
+    /// Puts the session of `shake` in the place of any other.
+    pub(super) fn established(&mut self, shake: Shake<'c, P, TOKEN>) -> Result<(), Error> {
+        self.session = Some(shake.handshake.finish()?);
+        Ok(())
     }
 
     pub(super) fn logout(&mut self) {
@@ -105,29 +139,41 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
         Ok(length)
     }
 
-    /// The headers that name the session and prove it to the gateway's front.
-    pub(super) fn credentials(&self) -> Result<[Header<'_>; 2], Error> {
+    /// The headers of a request: they name the session and prove it to the gateway's front.
+    pub(super) fn headers(&self) -> Result<[Header<'_>; 4], Error> {
         let facts = self.facts().ok_or(Misuse::WrongTurn)?;
         let session = Header::new("X-Session-Id", facts.id()).map_err(|_| Misuse::InvalidRequest)?;
         let token = Header::bearer(facts.token()).map_err(|_| Misuse::InvalidRequest)?;
-        Ok([session, token])
+        Ok([VERSION, Header::JSON, session, token])
     }
 
-    /// Opens the answer where it stands in `buffer` and says where its plaintext stands.
+    /// Opens the answer where it stands in `buffer`: its body is the plaintext then.
     pub(super) fn open<E>(
         &mut self,
         provider: &mut P,
-        answer: &Answer,
+        answer: Answer,
         buffer: &mut [u8],
-    ) -> Result<Range<usize>, Failure<E>> {
+    ) -> Result<Answer, Failure<E>> {
+        let Answer { status, retry_after, body } = answer;
         let base = buffer.as_ptr().addr();
-        let body = buffer.get_mut(answer.body.clone()).unwrap_or_default();
-        let opened = self.session()?.open(provider, answer.status, body);
-        let plaintext = opened.map_err(|error| Failure::Answer(error, answer.retry_after))?;
-        let start = plaintext.as_ptr().addr().saturating_sub(base);
+        let body = buffer.get_mut(body).unwrap_or_default();
+        let opened = self.session()?.open(provider, status, body);
+        let plaintext = opened.map_err(|error| Failure::Answer(error, retry_after))?;
         self.exchange = None;
         self.back_off.succeeded();
-        Ok(start..start.saturating_add(plaintext.len()))
+        Ok(Answer::new(status, retry_after, plaintext, base))
+    }
+
+    /// Whether a request that was sealed has neither been answered nor failed.
+    pub(super) const fn awaits_answer(&self) -> bool {
+        self.exchange.is_some()
+    }
+
+    /// Awaits no answer any more. One that comes after all is refused.
+    pub(super) fn give_up(&mut self) {
+        if let (Some(session), Some(exchange)) = (&mut self.session, self.exchange.take()) {
+            session.abandon(&exchange);
+        }
     }
 
     /// Decides what follows a failed try (§2.6): another one, or the caller's error.
@@ -138,9 +184,7 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
         attempt: Try,
         failure: Failure<E>,
     ) -> Result<Try, ClientError<E>> {
-        if let (Some(session), Some(exchange)) = (&mut self.session, self.exchange.take()) {
-            session.abandon(&exchange);
-        }
+        self.give_up();
         let plain = self.config.mode == Mode::Plain;
         let again = request.is_idempotent() && attempt == Try::First;
         match failure {

@@ -1,9 +1,13 @@
 //! What a provider of cryptography must do, and the software one.
 
+#[cfg(feature = "async")]
+pub mod asynchronous;
 pub(crate) mod hash;
 pub mod provider;
 pub mod signature;
 pub mod software;
 
+#[cfg(feature = "async")]
+pub use asynchronous::{AsyncProvider, AsyncSigner, AsyncVerifier};
 pub use provider::{Aead, CryptoError, Provider};
 pub use signature::{KeyId, Nobody, Signature, Signer, Verified, Verifier};

@@ -17,6 +17,8 @@ macro_rules! take {
     };
 }
 
+#[cfg(feature = "async")]
+mod asynchronous;
 pub mod client;
 pub mod dynamic_key;
 pub mod server;

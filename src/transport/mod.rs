@@ -36,6 +36,34 @@ pub trait Transport {
     fn receive<'b>(&mut self, buffer: &'b mut [u8]) -> Result<Response<'b>, Self::Error>;
 }
 
+/// A [`Transport`] whose halves are awaited.
+///
+/// A future that is dropped ends the exchange as an error does, and bytes of a request whose sending was dropped may have
+/// left: the next call is [`AsyncTransport::send`], and no answer to what was given up comes as the answer to it.
+#[cfg(feature = "async")]
+#[expect(
+    async_fn_in_trait,
+    reason = "whether the future is Send is the implementer's, as in embedded-io-async"
+)]
+pub trait AsyncTransport {
+    /// Why an exchange failed.
+    type Error: TransportError;
+
+    /// As [`Transport::send`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Transport::send`].
+    async fn send(&mut self, request: &Request<'_>) -> Result<(), Self::Error>;
+
+    /// As [`Transport::receive`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Transport::receive`].
+    async fn receive<'b>(&mut self, buffer: &'b mut [u8]) -> Result<Response<'b>, Self::Error>;
+}
+
 /// What a caller must know of a failed exchange, whatever carried it.
 pub trait TransportError: fmt::Debug {
     /// Whether any byte of the request may have left. Only if none has, any request may be sent again by itself

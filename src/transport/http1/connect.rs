@@ -41,6 +41,11 @@ impl<S> Single<S> {
     pub const fn new(stream: S) -> Self {
         Self(Some(stream))
     }
+
+    /// The stream, once.
+    pub(super) fn hand_out(&mut self) -> Result<S, Spent> {
+        self.0.take().ok_or(Spent)
+    }
 }
 
 impl<S: Read + Write> Connect for Single<S> {
@@ -48,7 +53,7 @@ impl<S: Read + Write> Connect for Single<S> {
     type Error = Spent;
 
     fn connect(&mut self) -> Result<S, Spent> {
-        self.0.take().ok_or(Spent)
+        self.hand_out()
     }
 }
 

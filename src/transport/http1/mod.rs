@@ -1,6 +1,7 @@
 //! HTTP/1.1 (RFC 9112) over any byte stream of `embedded-io`: TCP, or a UART.
 //!
-//! Requests and answers are machines without I/O; what is here only moves their bytes.
+//! Requests and answers are machines without I/O; what is here only moves their bytes: [`Http1`] blocks, and with the
+//! feature `async` `AsyncHttp1` awaits.
 //!
 //! - A stream is kept for the next request if the answer was read whole and the peer did not say that it closes. It is
 //!   dropped after any error.
@@ -8,20 +9,25 @@
 //!   folded lines and bare line feeds are refused.
 //! - Nothing is repeated once a byte has been taken by a stream.
 
+#[cfg(feature = "async")]
+mod asynchronous;
 mod body;
 mod chunked;
 mod connect;
 mod error;
 mod head;
+mod link;
 mod request;
 mod response;
 
-use super::{InvalidHeader, Request, Response, Transport};
-use core::{fmt, mem};
-use embedded_io::{Error as _, ErrorKind, ErrorType, Read, Write};
-use request::{BLOCK, Encoder};
-use response::Receiver;
+use super::{InvalidHeader, Request, Response, Transport, TransportError};
+use core::fmt;
+use embedded_io::{ErrorType, Read, Write};
+use link::{Link, Sending};
+use request::Encoder;
 
+#[cfg(feature = "async")]
+pub use asynchronous::{AsyncConnect, AsyncHttp1};
 pub use connect::{Connect, Single, Spent};
 pub use error::{Error, Refusal};
 
@@ -38,13 +44,6 @@ pub struct Http1<'h, C: Connect> {
     connector: C,
     host: &'h str,
     link: Link<C::Stream>,
-}
-
-/// Where the stream stands between two calls.
-enum Link<S> {
-    Closed,
-    Idle(S),
-    Awaiting { stream: S, to_head: bool },
 }
 
 impl<'h, C: Connect> Http1<'h, C> {
@@ -64,14 +63,6 @@ impl<'h, C: Connect> Http1<'h, C> {
     /// Drops the stream, such as before a device sleeps. The next request opens another.
     pub fn disconnect(&mut self) {
         self.link = Link::Closed;
-    }
-
-    /// Takes the stream if it may carry another exchange; drops any other.
-    fn take_idle(&mut self) -> Option<C::Stream> {
-        match mem::replace(&mut self.link, Link::Closed) {
-            Link::Idle(mut stream) => self.connector.is_reusable(&mut stream).then_some(stream),
-            Link::Closed | Link::Awaiting { .. } => None,
-        }
     }
 }
 
@@ -94,106 +85,53 @@ impl<C: Connect> Transport for Http1<'_, C> {
 
     fn send(&mut self, request: &Request<'_>) -> Result<(), Self::Error> {
         let encoder = Encoder::new(request, self.host)?;
-        let to_head = request.method == "HEAD";
-        if let Some(mut stream) = self.take_idle() {
+        if let Some(mut stream) = self.link.take_idle(|stream| self.connector.is_reusable(stream)) {
             match write(&mut stream, encoder.clone()) {
                 Ok(()) => {
-                    self.link = Link::Awaiting { stream, to_head };
+                    self.link.sent(stream, request);
                     return Ok(());
                 }
                 // It was dead, and has taken nothing: the one time that a request goes to a second stream.
-                Err(Error::Stream { request_left: false, .. } | Error::Ended { request_left: false }) => {}
+                Err(error) if !error.request_left() => {}
                 Err(error) => return Err(error),
             }
         }
         let mut stream = self.connector.connect().map_err(Error::Connect)?;
         write(&mut stream, encoder)?;
-        self.link = Link::Awaiting { stream, to_head };
+        self.link.sent(stream, request);
         Ok(())
     }
 
     fn receive<'b>(&mut self, buffer: &'b mut [u8]) -> Result<Response<'b>, Self::Error> {
-        let (mut stream, to_head) = match mem::replace(&mut self.link, Link::Closed) {
-            Link::Awaiting { stream, to_head } => (stream, to_head),
-            link => {
-                self.link = link;
-                return Err(Error::NotSent);
-            }
-        };
-        let mut receiver = Receiver::new(to_head);
+        let (mut stream, mut receiver) = self.link.receive()?;
         let received = loop {
-            let read = match stream.read(receiver.room(buffer)?) {
-                Ok(0) => break receiver.ended().ok_or(Error::Ended { request_left: true })?,
-                Ok(read) => read,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Error::Stream { error, request_left: true }),
-            };
-            if let Some(received) = receiver.received(buffer, read)? {
+            let read = stream.read(receiver.room(buffer)?);
+            if let Some(received) = receiver.take(buffer, read)? {
                 break received;
             }
         };
-        if received.reusable {
-            self.link = Link::Idle(stream);
-        }
-        Ok(Response {
-            status: received.status,
-            content_type_is_json: received.json,
-            retry_after: received.retry_after,
-            body: buffer.get_mut(..received.length).unwrap_or_default(),
-        })
+        self.link.received(stream, &received);
+        Ok(received.response(buffer))
     }
 }
 
 impl<C: Connect + fmt::Debug> fmt::Debug for Http1<'_, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let link = match self.link {
-            Link::Closed => "closed",
-            Link::Idle(_) => "idle",
-            Link::Awaiting { .. } => "awaiting",
-        };
         f.debug_struct("Http1")
             .field("connector", &self.connector)
             .field("host", &self.host)
-            .field("link", &link)
+            .field("link", &self.link)
             .finish()
     }
 }
 
 /// Writes a whole request.
-fn write<C, S: Write>(stream: &mut S, mut encoder: Encoder<'_>) -> Result<(), Error<C, S::Error>> {
-    let (mut block, mut left) = ([0; BLOCK], false);
-    loop {
-        let staged = encoder.fill(&mut block);
-        if staged.is_empty() {
-            break;
-        }
-        write_all(stream, staged, &mut left)?;
+fn write<C, S: Write>(stream: &mut S, encoder: Encoder<'_>) -> Result<(), Error<C, S::Error>> {
+    let mut sending = Sending::new(encoder);
+    while let Some(bytes) = sending.next() {
+        let written = stream.write(bytes);
+        sending.take(written)?;
     }
-    write_all(stream, encoder.body(), &mut left)?;
-    while let Err(error) = stream.flush() {
-        if error.kind() != ErrorKind::Interrupted {
-            return Err(Error::Stream { error, request_left: true });
-        }
-    }
-    Ok(())
-}
-
-/// Writes all of `bytes`; `left` says whether the stream has taken any byte so far.
-fn write_all<C, S: Write>(
-    stream: &mut S,
-    mut bytes: &[u8],
-    left: &mut bool,
-) -> Result<(), Error<C, S::Error>> {
-    while !bytes.is_empty() {
-        match stream.write(bytes) {
-            Ok(0) => return Err(Error::Ended { request_left: *left }),
-            Ok(taken) => {
-                *left = true;
-                bytes = bytes.get(taken..).unwrap_or_default();
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::Stream { error, request_left: *left }),
-        }
-    }
+    while !sending.is_flushed(stream.flush())? {}
     Ok(())
 }

@@ -1,0 +1,138 @@
+//! The driver that awaits.
+
+use super::exchange::{self, Answer, HELLO_HEADERS};
+use super::state::{Failure, State, Try};
+use super::{ClientError, HANDSHAKE_PATH, REQUEST_PATH, Response};
+use crate::crypto::{AsyncProvider, AsyncVerifier};
+use crate::error::Error;
+use crate::handshake::{ClientConfig, ClientNeed};
+use crate::request::Request;
+use crate::session::{Facts, Now};
+use crate::transport::{AsyncTransport, Header};
+use core::fmt;
+
+/// A [`Client`](super::Client) that awaits its transport, its key agreements and its verifications: the same decisions
+/// by the same state.
+///
+/// # Cancellation
+///
+/// A future may be dropped at any await, for example by a timeout around it. It is as if the transport had failed there:
+///
+/// - A handshake ends with its keys erased. The session that stood stands, and no other does.
+/// - A request counts as one that has left from when it is sealed: its nonce is used, its answer would be refused, it is
+///   not sent again by itself, and [`AsyncClient::is_outcome_unknown`] says so.
+/// - The buffer holds what the wire has seen: a hello or its answer (with the session's token), or an envelope.
+pub struct AsyncClient<'c, P: AsyncProvider, V, T, const TOKEN: usize = 1024> {
+    state: State<'c, P::Provider, TOKEN>,
+    provider: P,
+    verifier: V,
+    transport: T,
+}
+
+impl<P: AsyncProvider, V, T, const TOKEN: usize> fmt::Debug for AsyncClient<'_, P, V, T, TOKEN> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncClient").field("session", &self.state.facts()).finish_non_exhaustive()
+    }
+}
+
+impl<'c, P: AsyncProvider, V: AsyncVerifier, T: AsyncTransport, const TOKEN: usize>
+    AsyncClient<'c, P, V, T, TOKEN>
+{
+    /// As [`Client::new`](super::Client::new).
+    ///
+    /// # Errors
+    /// As [`Client::new`](super::Client::new).
+    pub fn new(config: ClientConfig<'c>, provider: P, verifier: V, transport: T) -> Result<Self, Error> {
+        Ok(Self { state: State::new(config)?, provider, verifier, transport })
+    }
+
+    /// As [`Client::ensure_session`](super::Client::ensure_session).
+    ///
+    /// # Errors
+    /// As [`Client::ensure_session`](super::Client::ensure_session).
+    pub async fn ensure_session(&mut self, now: Now, buffer: &mut [u8]) -> Result<(), ClientError<T::Error>> {
+        if self.state.has_session(now) { Ok(()) } else { self.handshake(now, buffer).await }
+    }
+
+    /// As [`Client::request`](super::Client::request).
+    ///
+    /// # Errors
+    /// As [`Client::request`](super::Client::request).
+    pub async fn request<'b>(
+        &mut self,
+        now: Now,
+        request: &Request<'_>,
+        buffer: &'b mut [u8],
+    ) -> Result<Response<'b>, ClientError<T::Error>> {
+        self.state.give_up();
+        let mut attempt = Try::First;
+        loop {
+            self.ensure_session(now, buffer).await?;
+            match self.attempt(now, request, buffer).await {
+                Ok(answer) => return Ok(answer.response(buffer)),
+                Err(failure) => attempt = self.state.after(now, request, attempt, failure)?,
+            }
+        }
+    }
+
+    /// Whether the future of the last request was dropped when bytes of the request may have left: then nobody knows
+    /// whether it was carried out, as with [`ClientError::OutcomeUnknown`].
+    #[must_use]
+    pub const fn is_outcome_unknown(&self) -> bool {
+        self.state.awaits_answer()
+    }
+
+    /// Forgets the session and erases its keys. The next request makes another.
+    pub fn logout(&mut self) {
+        self.state.logout();
+    }
+
+    /// The session's facts, while there is one.
+    #[must_use]
+    pub const fn facts(&self) -> Option<&Facts<TOKEN>> {
+        self.state.facts()
+    }
+
+    /// The transport, for example to disconnect it.
+    pub const fn transport_mut(&mut self) -> &mut T {
+        &mut self.transport
+    }
+
+    async fn handshake(&mut self, now: Now, buffer: &mut [u8]) -> Result<(), ClientError<T::Error>> {
+        let mut shake = self.state.begin()?;
+        while shake.handshake.compute_async(&mut self.provider, &mut self.verifier).await?
+            == ClientNeed::Hello
+        {
+            let length = shake.handshake.hello(self.provider.provider(), now, buffer)?;
+            let outcome = exchange(&mut self.transport, HANDSHAKE_PATH, &HELLO_HEADERS, buffer, length).await;
+            self.state.answered(&mut shake, outcome, buffer)?;
+        }
+        Ok(self.state.established(shake)?)
+    }
+
+    /// Seals, sends, receives and opens, once.
+    async fn attempt(
+        &mut self,
+        now: Now,
+        request: &Request<'_>,
+        buffer: &mut [u8],
+    ) -> Result<Answer, Failure<T::Error>> {
+        let length = self.state.seal(self.provider.provider(), now, request, buffer)?;
+        let headers = self.state.headers()?;
+        let outcome = exchange(&mut self.transport, REQUEST_PATH, &headers, buffer, length).await;
+        self.state.open(self.provider.provider(), outcome.map_err(Failure::Transport)?, buffer)
+    }
+}
+
+/// Sends the `length` bytes at the front of `buffer` and receives the answer into it.
+async fn exchange<T: AsyncTransport>(
+    transport: &mut T,
+    target: &str,
+    headers: &[Header<'_>],
+    buffer: &mut [u8],
+    length: usize,
+) -> Result<Answer, T::Error> {
+    transport.send(&exchange::request(target, headers, buffer, length)).await?;
+    let base = buffer.as_ptr().addr();
+    Ok(Answer::of(&transport.receive(buffer).await?, base))
+}

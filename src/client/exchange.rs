@@ -1,0 +1,48 @@
+//! What leaves and what comes back, in the one buffer.
+
+use super::Response;
+use crate::transport::{self, Header};
+use core::ops::Range;
+
+pub(super) const VERSION: Header<'static> = match Header::new("X-Dynamic-Key-Version", "2") {
+    Ok(header) => header,
+    Err(_) => Header::JSON,
+};
+
+/// The headers of a hello.
+pub(super) const HELLO_HEADERS: [Header<'static>; 2] = [VERSION, Header::JSON];
+
+/// The request whose body is the `length` bytes at the front of `buffer`.
+pub(super) fn request<'a>(
+    target: &'a str,
+    headers: &'a [Header<'a>],
+    buffer: &'a [u8],
+    length: usize,
+) -> transport::Request<'a> {
+    transport::Request { method: "POST", target, headers, body: buffer.get(..length).unwrap_or_default() }
+}
+
+/// What came for a request, and where its body stands in the caller's buffer.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) retry_after: Option<u32>,
+    pub(super) body: Range<usize>,
+}
+
+impl Answer {
+    /// The answer with `body`, a slice of the buffer that begins at the address `base`.
+    pub(super) fn new(status: u16, retry_after: Option<u32>, body: &[u8], base: usize) -> Self {
+        let start = body.as_ptr().addr().saturating_sub(base);
+        Self { status, retry_after, body: start..start.saturating_add(body.len()) }
+    }
+
+    pub(super) fn of(response: &transport::Response<'_>, base: usize) -> Self {
+        Self::new(response.status, response.retry_after, response.body, base)
+    }
+
+    /// The answer for the caller, once it was opened.
+    pub(super) fn response(self, buffer: &mut [u8]) -> Response<'_> {
+        let body = buffer.get_mut(self.body).unwrap_or_default();
+        Response { status: self.status, retry_after: self.retry_after, body }
+    }
+}

@@ -1,0 +1,69 @@
+//! The slow operations of both roles, awaited between the same steps.
+
+use super::{ClientHandshake, ClientNeed, ServerError, ServerHandshake, ServerNeed};
+use crate::crypto::{AsyncProvider, AsyncSigner, AsyncVerifier, Provider};
+use crate::error::Error;
+
+impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientHandshake<'_, P, TOKEN, OUTSTANDING> {
+    /// As [`ClientHandshake::compute`]. When the future is dropped, the key that it worked on is gone, and what remains is
+    /// a handshake without a way on: drop it, too.
+    ///
+    /// # Errors
+    /// Those of the steps.
+    pub async fn compute_async(
+        &mut self,
+        provider: &mut impl AsyncProvider<Provider = P>,
+        verifier: &mut impl AsyncVerifier,
+    ) -> Result<ClientNeed, Error> {
+        loop {
+            match self.need() {
+                ClientNeed::Generate(group) => self.generated(provider.generate(group).await)?,
+                ClientNeed::Agree => {
+                    let (private, peer) = self.agreement()?;
+                    let outcome = provider.agree(private, &peer).await;
+                    self.agreed(provider.provider(), outcome)?;
+                }
+                ClientNeed::Verify => {
+                    let due = self.verification()?;
+                    self.verified(verifier.verify(due.kid(), due.message(), due.signature()).await)?;
+                }
+                other => return Ok(other),
+            }
+        }
+    }
+}
+
+impl<P: Provider> ServerHandshake<P> {
+    /// As [`ServerHandshake::compute`], and as [`ClientHandshake::compute_async`] when the future is dropped.
+    ///
+    /// # Errors
+    /// Those of the steps.
+    pub async fn compute_async(
+        &mut self,
+        provider: &mut impl AsyncProvider<Provider = P>,
+    ) -> Result<ServerNeed, ServerError> {
+        loop {
+            match self.need() {
+                ServerNeed::Generate(group) => self.generated(provider.generate(group).await)?,
+                ServerNeed::Agree => {
+                    let (private, peer) = self.agreement()?;
+                    self.agreed(provider.agree(private, &peer).await)?;
+                }
+                other => return Ok(other),
+            }
+        }
+    }
+
+    /// As [`ServerHandshake::sign`].
+    ///
+    /// # Errors
+    /// Those of the steps.
+    pub async fn sign_async(
+        &mut self,
+        signer: &mut impl AsyncSigner,
+        answer: &mut [u8],
+    ) -> Result<(), ServerError> {
+        let statement = self.statement()?;
+        self.signed(signer.sign(statement.as_bytes()).await, answer)
+    }
+}
