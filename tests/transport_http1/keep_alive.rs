@@ -1,11 +1,9 @@
 //! When a stream carries another exchange, and what is known when it does not.
 
-use crate::script::{Failure, Log, POST, POST_BYTES, Script, Scripted, exchange, http};
+use crate::script::{Failure, POST, POST_BYTES, Script, exchange, http, http_over};
 use dynamic_key::transport::http1::{Error, Http1, Spent};
 use dynamic_key::transport::{Header, InvalidHeader, InvalidRequest, Request, Transport, TransportError};
 use embedded_io::ErrorKind;
-use std::cell::RefCell;
-use std::rc::Rc;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
 
@@ -75,9 +73,8 @@ fn an_answer_given_up_takes_its_stream_along() {
 
 #[test]
 fn the_connector_may_refuse_an_idle_stream() {
-    let log = Rc::<RefCell<Log>>::default();
-    let scripts = [Script::bringing(format!("{OK}{OK}")).by(1), Script::bringing(OK)].into();
-    let mut http = Http1::new(Scripted { scripts, log: log.clone(), reusable: false }, "h").unwrap();
+    let scripts = [Script::bringing(format!("{OK}{OK}")).by(1), Script::bringing(OK)];
+    let (mut http, log) = http_over(scripts, false);
     for _ in 0..2 {
         http.send(&POST).unwrap();
         assert_eq!(http.receive(&mut [0; 99]).unwrap().body, b"{}");

@@ -1,4 +1,5 @@
-//! HTTP/1.1 as a client speaks it: over scripted streams that misbehave, and over real TCP.
+//! HTTP/1.1 as a client speaks it: over scripted streams that misbehave, and over real TCP. Over scripted streams the
+//! driver that blocks and the one that awaits go side by side.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,7 +11,11 @@
     reason = "a test that fails should panic"
 )]
 
+#[path = "../support/executor.rs"]
+#[allow(unreachable_pub, reason = "others use it from a library of their own")]
+mod executor;
 mod framing;
+mod given_up;
 mod keep_alive;
 mod script;
 mod tcp;

@@ -1,7 +1,8 @@
 //! Streams that do what a test wrote down, and a connector that hands them out.
 
-use dynamic_key::transport::http1::{Connect, Error, Http1};
-use dynamic_key::transport::{Header, Request, Response, Transport};
+use crate::executor::{block_on, pause};
+use dynamic_key::transport::http1::{AsyncConnect, AsyncHttp1, Connect, Error, Http1};
+use dynamic_key::transport::{AsyncTransport, Header, Request, Response, Transport};
 use embedded_io::{ErrorKind, ErrorType, Read, Write};
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -49,7 +50,7 @@ impl Script {
 }
 
 /// What happened to the streams of a connector.
-#[derive(Default)]
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Log {
     /// What each stream took.
     pub(crate) took: Vec<Vec<u8>>,
@@ -146,13 +147,112 @@ impl Write for Stream {
     }
 }
 
-/// A transport over the streams of `scripts`, one after the other, and what happens to them.
-pub(crate) fn http(
+/// Does what it wraps does, one poll later each time.
+pub(crate) struct Paused<T>(pub(crate) T);
+
+impl AsyncConnect for Paused<Scripted> {
+    type Stream = Paused<Stream>;
+    type Error = ErrorKind;
+
+    async fn connect(&mut self) -> Result<Self::Stream, ErrorKind> {
+        pause().await;
+        self.0.connect().map(Paused)
+    }
+
+    fn is_reusable(&mut self, Paused(stream): &mut Self::Stream) -> bool {
+        self.0.is_reusable(stream)
+    }
+}
+
+impl ErrorType for Paused<Stream> {
+    type Error = ErrorKind;
+}
+
+impl embedded_io_async::Read for Paused<Stream> {
+    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ErrorKind> {
+        pause().await;
+        self.0.read(buffer)
+    }
+}
+
+impl embedded_io_async::Write for Paused<Stream> {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
+        pause().await;
+        self.0.write(bytes)
+    }
+
+    async fn flush(&mut self) -> Result<(), ErrorKind> {
+        pause().await;
+        self.0.flush()
+    }
+}
+
+/// Both drivers over the same scripts. Whatever one of them does, the other must.
+pub(crate) struct Both {
+    blocking: Http1<'static, Scripted>,
+    awaiting: AsyncHttp1<'static, Paused<Scripted>>,
+    logs: [Rc<RefCell<Log>>; 2],
+}
+
+impl Both {
+    pub(crate) fn disconnect(&mut self) {
+        self.blocking.disconnect();
+        self.awaiting.disconnect();
+        self.compare();
+    }
+
+    fn compare(&self) {
+        assert_eq!(self.logs[0], self.logs[1]);
+    }
+}
+
+impl Transport for Both {
+    type Error = Failure;
+
+    fn send(&mut self, request: &Request<'_>) -> Result<(), Failure> {
+        let outcome = self.blocking.send(request);
+        assert_eq!(block_on(self.awaiting.send(request)), outcome);
+        self.compare();
+        outcome
+    }
+
+    fn receive<'b>(&mut self, buffer: &'b mut [u8]) -> Result<Response<'b>, Failure> {
+        let mut other = buffer.to_vec();
+        let awaited = block_on(self.awaiting.receive(&mut other));
+        let outcome = self.blocking.receive(buffer);
+        assert_eq!(awaited, outcome);
+        self.compare();
+        outcome
+    }
+}
+
+pub(crate) fn connector(
     scripts: impl IntoIterator<Item = Script>,
-) -> (Http1<'static, Scripted>, Rc<RefCell<Log>>) {
+    reusable: bool,
+) -> (Scripted, Rc<RefCell<Log>>) {
     let log = Rc::new(RefCell::new(Log::default()));
-    let connector = Scripted { scripts: scripts.into_iter().collect(), log: log.clone(), reusable: true };
-    (Http1::new(connector, "gateway:8080").unwrap(), log)
+    (Scripted { scripts: scripts.into_iter().collect(), log: log.clone(), reusable }, log)
+}
+
+/// Both drivers over the streams of `scripts`, one after the other, and what happens to them.
+pub(crate) fn http(scripts: impl IntoIterator<Item = Script>) -> (Both, Rc<RefCell<Log>>) {
+    http_over(scripts, true)
+}
+
+/// The same, with idle streams that the connector takes for reusable or not.
+pub(crate) fn http_over(
+    scripts: impl IntoIterator<Item = Script>,
+    reusable: bool,
+) -> (Both, Rc<RefCell<Log>>) {
+    let scripts: Vec<_> = scripts.into_iter().collect();
+    let ((one, log), (other, others_log)) =
+        (connector(scripts.clone(), reusable), connector(scripts, reusable));
+    let both = Both {
+        blocking: Http1::new(one, "gateway:8080").unwrap(),
+        awaiting: AsyncHttp1::new(Paused(other), "gateway:8080").unwrap(),
+        logs: [log.clone(), others_log],
+    };
+    (both, log)
 }
 
 /// What a caller sees of an answer.
@@ -176,11 +276,7 @@ impl From<Response<'_>> for Seen {
 }
 
 /// One exchange with a buffer of `room` bytes.
-pub(crate) fn exchange(
-    http: &mut Http1<'_, Scripted>,
-    request: &Request<'_>,
-    room: usize,
-) -> Result<Seen, Failure> {
+pub(crate) fn exchange(http: &mut Both, request: &Request<'_>, room: usize) -> Result<Seen, Failure> {
     http.send(request)?;
     http.receive(&mut vec![0xEE; room]).map(Seen::from)
 }
