@@ -16,7 +16,7 @@ pub fn poll_times<F: Future>(future: F, polls: usize) -> Option<F::Output> {
 
 /// Polls `future` until it is ready.
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    poll_times(future, 1 << 20).expect("ready some day")
+    poll_times(future, 1 << 20).unwrap()
 }
 
 /// Is not ready the first time.

@@ -10,6 +10,7 @@
 )]
 
 mod device;
+mod executor;
 mod faulty;
 mod glass;
 mod link;
@@ -18,6 +19,7 @@ mod storm;
 mod world;
 
 pub use device::{Device, DeviceHandshake, DeviceSession, MODES, call, hello_headers, request_headers, seal};
+pub use executor::{block_on, pause, poll_times};
 pub use faulty::{Faulty, Fuse};
 pub use glass::Glass;
 pub use link::{Link, Lost, Tamper, Wire};
