@@ -165,6 +165,7 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
     }
 
     /// Whether a request that was sealed has neither been answered nor failed.
+    #[cfg(feature = "async")]
     pub(super) const fn awaits_answer(&self) -> bool {
         self.exchange.is_some()
     }
