@@ -40,8 +40,7 @@ pub(crate) struct Device<'u, 's> {
 }
 
 /// A client over the line.
-type UartClient<'s, 'u> =
-    Client<'s, Software<&'s mut Random>, Pins<'s>, Http1<'s, Line<'u>>, TOKEN>;
+type UartClient<'s, 'u> = Client<'s, Software<&'s mut Random>, Pins<'s>, Http1<'s, Line<'u>>, TOKEN>;
 
 /// What the chapters do all the time.
 struct Chapter<'s, 'u> {
@@ -52,7 +51,11 @@ struct Chapter<'s, 'u> {
 
 impl<'u> Device<'u, '_> {
     /// Opens a chapter: a client without a session that pins `keys` and offers `schemes`.
-    fn open<'s>(&'s mut self, keys: &'s [PinnedKey], schemes: &'s [Scheme]) -> Result<Chapter<'s, 'u>, Failed> {
+    fn open<'s>(
+        &'s mut self,
+        keys: &'s [PinnedKey],
+        schemes: &'s [Scheme],
+    ) -> Result<Chapter<'s, 'u>, Failed> {
         let config = ClientConfig {
             schemes,
             ..ClientConfig::new(ClientType::Internal, self.client_id, "device-0001", "cortex-m")
@@ -102,7 +105,8 @@ pub(crate) fn calls(device: &mut Device<'_, '_>, key: &PinnedKey) -> Result<(), 
         check(says(&answer, 200, "id", number), "id")?;
         let answer = chapter.client.request(now, &Request::post("/users/login", LOGIN), chapter.buffer)?;
         check(says(&answer, 200, "user", "demo"), "login")?;
-        let answer = chapter.client.request(now, &Request::post("/users/login", WRONG_LOGIN), chapter.buffer)?;
+        let answer =
+            chapter.client.request(now, &Request::post("/users/login", WRONG_LOGIN), chapter.buffer)?;
         check(answer.status == 401 && answer.gateway_code().is_none(), "wrong login")?;
         let answer = chapter.client.request(now, &Request::get("/secrets"), chapter.buffer)?;
         check(answer.gateway_code() == Some(Code::RouteNotAllowed), "forbidden route")?;

@@ -24,6 +24,8 @@ impl Settings {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         let text = self.text.get(..self.length).and_then(|text| core::str::from_utf8(text).ok())?;
-        text.split(' ').filter_map(|setting| setting.split_once('=')).find_map(|(is, value)| (is == name).then_some(value))
+        text.split(' ')
+            .filter_map(|setting| setting.split_once('='))
+            .find_map(|(is, value)| (is == name).then_some(value))
     }
 }
