@@ -1,4 +1,4 @@
-//! HTTP/1.1 as a client speaks it: over scripted streams that misbehave, and over real TCP.
+//! HTTP/1.1 as a client and a server speak it: over scripted streams that misbehave, and over real TCP.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,4 +13,5 @@
 mod framing;
 mod keep_alive;
 mod script;
+mod serving;
 mod tcp;

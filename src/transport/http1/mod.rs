@@ -11,19 +11,22 @@
 mod body;
 mod chunked;
 mod connect;
+mod encoder;
 mod error;
 mod head;
-mod request;
+mod incoming;
 mod response;
+mod server;
 
 use super::{InvalidHeader, Request, Response, Transport};
 use core::{fmt, mem};
 use embedded_io::{Error as _, ErrorKind, ErrorType, Read, Write};
-use request::{BLOCK, Encoder};
+use encoder::{BLOCK, Encoder};
 use response::Receiver;
 
 pub use connect::{Connect, Single, Spent};
 pub use error::{Error, Refusal};
+pub use server::{Answer, Incoming, InvalidAnswer, Server, ServerError};
 
 /// The client's end of HTTP/1.1: one exchange at a time, over streams of a connector.
 ///
@@ -55,7 +58,7 @@ impl<'h, C: Connect> Http1<'h, C> {
     ///
     /// [`InvalidHeader::Value`] if `host` is not an RFC 3986 host with an optional port.
     pub fn new(connector: C, host: &'h str) -> Result<Self, InvalidHeader> {
-        if !request::is_host(host) {
+        if !encoder::is_host(host) {
             return Err(InvalidHeader::Value);
         }
         Ok(Self { connector, host, link: Link::Closed })
@@ -93,7 +96,7 @@ impl<C: Connect> Transport for Http1<'_, C> {
     type Error = Error<C::Error, <C::Stream as ErrorType>::Error>;
 
     fn send(&mut self, request: &Request<'_>) -> Result<(), Self::Error> {
-        let encoder = Encoder::new(request, self.host)?;
+        let encoder = Encoder::request(request, self.host)?;
         let to_head = request.method == "HEAD";
         if let Some(mut stream) = self.take_idle() {
             match write(&mut stream, encoder.clone()) {
