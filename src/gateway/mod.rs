@@ -11,6 +11,7 @@ pub mod clients;
 pub mod forward;
 pub mod head;
 pub mod path;
+pub mod serve;
 pub mod sessions;
 pub mod status;
 pub mod token;

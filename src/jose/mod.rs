@@ -2,6 +2,7 @@
 //! caller's choice, never the header's.
 
 mod compact;
+pub mod jwk;
 pub mod jwt;
 mod key;
 

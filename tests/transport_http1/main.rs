@@ -1,5 +1,5 @@
-//! HTTP/1.1 as a client speaks it: over scripted streams that misbehave, and over real TCP. Over scripted streams the
-//! driver that blocks and the one that awaits go side by side.
+//! HTTP/1.1 as a client and a server speak it: over scripted streams that misbehave, and over real TCP. Over scripted streams
+//! the driver that blocks and the one that awaits go side by side.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,4 +18,5 @@ mod framing;
 mod given_up;
 mod keep_alive;
 mod script;
+mod serving;
 mod tcp;

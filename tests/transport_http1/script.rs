@@ -255,6 +255,13 @@ pub(crate) fn http_over(
     (both, log)
 }
 
+/// One stream, and what happens to it.
+pub(crate) fn stream(script: Script) -> (Stream, Rc<RefCell<Log>>) {
+    let log = Rc::new(RefCell::new(Log::default()));
+    let mut connector = Scripted { scripts: [script].into(), log: log.clone(), reusable: true };
+    (connector.connect().unwrap(), log)
+}
+
 /// What a caller sees of an answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Seen {

@@ -1,7 +1,7 @@
 //! The driver that awaits.
 
+use super::encoder::{self, Encoder};
 use super::link::{Link, Sending};
-use super::request::{self, Encoder};
 use super::{Error, Single, Spent};
 use crate::transport::{AsyncTransport, InvalidHeader, Request, Response, TransportError};
 use core::fmt;
@@ -61,7 +61,7 @@ impl<'h, C: AsyncConnect> AsyncHttp1<'h, C> {
     ///
     /// [`InvalidHeader::Value`] if `host` is not an RFC 3986 host with an optional port.
     pub fn new(connector: C, host: &'h str) -> Result<Self, InvalidHeader> {
-        if !request::is_host(host) {
+        if !encoder::is_host(host) {
             return Err(InvalidHeader::Value);
         }
         Ok(Self { connector, host, link: Link::Closed })
@@ -89,7 +89,7 @@ impl<C: AsyncConnect> AsyncTransport for AsyncHttp1<'_, C> {
     type Error = Error<C::Error, <C::Stream as ErrorType>::Error>;
 
     async fn send(&mut self, request: &Request<'_>) -> Result<(), Self::Error> {
-        let encoder = Encoder::new(request, self.host)?;
+        let encoder = Encoder::request(request, self.host)?;
         if let Some(mut stream) = self.link.take_idle(|stream| self.connector.is_reusable(stream)) {
             match write(&mut stream, encoder.clone()).await {
                 Ok(()) => {

@@ -31,7 +31,7 @@ pub enum Error<C, S> {
     NotSent,
 }
 
-/// Why an answer was refused. What was read of it is in the buffer and means nothing.
+/// Why a message was refused. What was read of it is in the buffer and means nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -45,6 +45,24 @@ pub enum Refusal {
     /// It is not the HTTP/1.1 that we take: RFC 9112 without its concessions to the past, and with no choice in
     /// where a message ends.
     Malformed,
+    /// A request of HTTP/1.0.
+    Version,
+    /// A request that expects something else than `100 Continue`.
+    Expectation,
+}
+
+impl Refusal {
+    /// The status with which a server answers a request that it refuses.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Malformed => 400,
+            Self::BodyTooLong => 413,
+            Self::Expectation => 417,
+            Self::HeadTooLong | Self::TooManyHeaders => 431,
+            Self::Version => 505,
+        }
+    }
 }
 
 impl<C: embedded_io::Error, S: embedded_io::Error> TransportError for Error<C, S> {
@@ -113,6 +131,8 @@ impl fmt::Display for Refusal {
             Self::TooManyHeaders => "it has too many headers",
             Self::BodyTooLong => "its body is longer than the buffer",
             Self::Malformed => "it is not well-formed HTTP/1.1",
+            Self::Version => "it is of HTTP/1.0",
+            Self::Expectation => "it expects what nobody can promise",
         })
     }
 }

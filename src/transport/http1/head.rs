@@ -1,13 +1,70 @@
 //! Heads of messages: where one ends, and what its fields say of the message.
 
 use super::Refusal;
+use super::body::shift;
 use httparse::Header;
 
 /// How many header fields a head may have.
 pub(super) const MAX_HEADERS: usize = 24;
 
-/// The fields that may come once, in the order of [`Fields::of`].
-const SINGLE: [&str; 4] = ["content-length", "transfer-encoding", "content-type", "retry-after"];
+/// The fields of framing, each of which may come once.
+const FRAMING: [&str; 2] = ["content-length", "transfer-encoding"];
+
+/// A head that is coming into a buffer, always the same, from its front on.
+pub(super) struct HeadRoom {
+    end: HeadEnd,
+    /// How much of the buffer is in use, and how much of that has been looked at.
+    filled: usize,
+    looked: usize,
+}
+
+impl HeadRoom {
+    /// Before the first byte.
+    pub(super) const fn new() -> Self {
+        Self { end: HeadEnd::new(), filled: 0, looked: 0 }
+    }
+
+    /// Whether nothing has come.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.filled == 0
+    }
+
+    /// What has come, the head and what follows it.
+    pub(super) fn held<'b>(&self, buffer: &'b [u8]) -> &'b [u8] {
+        buffer.get(..self.filled).unwrap_or_default()
+    }
+
+    /// Where the next bytes go: never empty.
+    pub(super) fn room<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b mut [u8], Refusal> {
+        let room = buffer.get_mut(self.filled..).unwrap_or_default();
+        if room.is_empty() { Err(Refusal::HeadTooLong) } else { Ok(room) }
+    }
+
+    /// Takes the `read` bytes that came into [`HeadRoom::room`].
+    pub(super) fn received(&mut self, buffer: &[u8], read: usize) {
+        self.filled = self.filled.saturating_add(read).min(buffer.len());
+    }
+
+    /// The length of the head, if it is whole.
+    pub(super) fn length(&mut self, buffer: &[u8]) -> Result<Option<usize>, Refusal> {
+        let looked = self.looked;
+        let found = self.end.find(self.held(buffer).get(looked..).unwrap_or_default())?;
+        self.looked = self.filled;
+        Ok(found.map(|length| looked.saturating_add(length)))
+    }
+
+    /// How many bytes came after the head, which is `length` bytes long.
+    pub(super) const fn after(&self, length: usize) -> usize {
+        self.filled.saturating_sub(length)
+    }
+
+    /// Gives the head up, which is `length` bytes long: what came after it is the start of another.
+    pub(super) fn again(&mut self, buffer: &mut [u8], length: usize) {
+        let after = self.after(length);
+        shift(buffer, 0, length, after);
+        *self = Self { end: HeadEnd::new(), filled: after, looked: 0 };
+    }
+}
 
 /// Finds the end of a head in bytes that come in any portions: the first empty line.
 ///
@@ -40,53 +97,54 @@ impl HeadEnd {
     }
 }
 
-/// What the fields of a head say, as far as the transport or the protocol asks.
+/// What the fields of a head say of the body and the stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Fields {
+pub(super) struct Framing {
     /// The length of the body, where it is named.
     pub(super) content_length: Option<usize>,
     /// Whether the body comes in chunks.
     pub(super) chunked: bool,
     /// Whether the peer closes the stream after this message.
     pub(super) close: bool,
-    /// Whether the body is `application/json`.
-    pub(super) json: bool,
-    /// Seconds to wait.
-    pub(super) retry_after: Option<u32>,
 }
 
-impl Fields {
-    /// Reads the fields.
+/// The value of a field, if it came.
+type Value<'b> = Option<&'b [u8]>;
+
+impl Framing {
+    /// Reads the fields, and the values of the two named in `others`, which may come once as well.
     ///
     /// # Security
     ///
     /// Whatever could let two readers disagree on where the body ends is refused: a field of framing, or any other
     /// that is read here, sent twice (even in agreement); a length that is not plain digits; a coding other than
     /// `chunked`; a length beside a coding (RFC 9112 §6.3).
-    pub(super) fn of(headers: &[Header<'_>]) -> Result<Self, Refusal> {
+    pub(super) fn of<'b>(
+        headers: &[Header<'b>],
+        others: [&str; 2],
+    ) -> Result<(Self, [Value<'b>; 2]), Refusal> {
         let mut values = [None; 4];
-        let mut fields = Self::default();
+        let mut framing = Self::default();
         for header in headers {
             let is = |name: &str| header.name.eq_ignore_ascii_case(name);
-            if let Some((_, value)) = SINGLE.iter().zip(&mut values).find(|(name, _)| is(name)) {
+            let names = FRAMING.iter().chain(&others);
+            if let Some((_, value)) = names.zip(&mut values).find(|(name, _)| is(name)) {
                 if value.replace(header.value).is_some() {
                     return Err(Refusal::Malformed);
                 }
             } else if is("connection") {
-                fields.close |= says_close(header.value);
+                framing.close |= says_close(header.value);
             }
         }
-        let [length, coding, content_type, retry_after] = values;
+        let [length, coding, one, other] = values;
         if let Some(coding) = coding {
-            fields.chunked = coding.eq_ignore_ascii_case(b"chunked") && length.is_none();
-            if !fields.chunked {
+            framing.chunked = coding.eq_ignore_ascii_case(b"chunked") && length.is_none();
+            if !framing.chunked {
                 return Err(Refusal::Malformed);
             }
         }
-        fields.content_length = length.map(content_length).transpose()?;
-        fields.json = content_type.is_some_and(is_json);
-        fields.retry_after = retry_after.and_then(seconds);
-        Ok(fields)
+        framing.content_length = length.map(content_length).transpose()?;
+        Ok((framing, [one, other]))
     }
 }
 
@@ -101,13 +159,13 @@ fn content_length(value: &[u8]) -> Result<usize, Refusal> {
 }
 
 /// A `Retry-After`, if it is a number; the largest for one that is larger.
-fn seconds(value: &[u8]) -> Option<u32> {
+pub(super) fn seconds(value: &[u8]) -> Option<u32> {
     let seconds = || decimal(value).and_then(|seconds| u32::try_from(seconds).ok()).unwrap_or(u32::MAX);
     is_decimal(value).then(seconds)
 }
 
 /// Whether a `Content-Type` is `application/json`, whatever its parameters.
-fn is_json(value: &[u8]) -> bool {
+pub(super) fn is_json(value: &[u8]) -> bool {
     let media_type = value.split(|byte| *byte == b';').next().unwrap_or_default();
     media_type.trim_ascii_end().eq_ignore_ascii_case(b"application/json")
 }
@@ -128,10 +186,14 @@ mod tests {
     use super::*;
     use std::vec::Vec;
 
-    fn fields(headers: &[(&str, &str)]) -> Result<Fields, Refusal> {
+    fn all<'b>(headers: &[(&'b str, &'b str)]) -> Result<(Framing, [Value<'b>; 2]), Refusal> {
         let headers: Vec<_> =
             headers.iter().map(|(name, value)| Header { name, value: value.as_bytes() }).collect();
-        Fields::of(&headers)
+        Framing::of(&headers, ["content-type", "retry-after"])
+    }
+
+    fn fields(headers: &[(&str, &str)]) -> Result<Framing, Refusal> {
+        all(headers).map(|(framing, _)| framing)
     }
 
     #[test]
@@ -193,7 +255,7 @@ mod tests {
 
     #[test]
     fn what_the_protocol_asks() {
-        let json = |value| fields(&[("content-type", value)]).unwrap().json;
+        let json = |value| all(&[("Content-Type", value)]).unwrap().1[0].is_some_and(is_json);
         for yes in [
             "application/json",
             "Application/JSON",
@@ -213,7 +275,7 @@ mod tests {
         ] {
             assert!(!json(no), "{no:?}");
         }
-        let retry = |value| fields(&[("Retry-After", value)]).unwrap().retry_after;
+        let retry = |value| all(&[("Retry-After", value)]).unwrap().1[1].and_then(seconds);
         assert_eq!(retry("120"), Some(120));
         assert_eq!(retry("4294967296"), Some(u32::MAX));
         assert_eq!(retry("99999999999999999999999"), Some(u32::MAX));

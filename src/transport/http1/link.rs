@@ -2,7 +2,7 @@
 //! same: each is a loop around these.
 
 use super::Error;
-use super::request::{BLOCK, Encoder};
+use super::encoder::{BLOCK, Encoder};
 use super::response::{Received, Receiver};
 use crate::transport::{Request, Response};
 use core::{fmt, mem, ops::Range};
@@ -59,9 +59,10 @@ impl<S> fmt::Debug for Link<S> {
     }
 }
 
-/// A request that is being written.
+/// A message that is being written.
 pub(super) struct Sending<'a> {
-    encoder: Encoder<'a>,
+    /// What the head comes from, where there is one.
+    encoder: Option<Encoder<'a>>,
     block: [u8; BLOCK],
     /// What of the block is still to be written.
     staged: Range<usize>,
@@ -73,15 +74,20 @@ pub(super) struct Sending<'a> {
 
 impl<'a> Sending<'a> {
     pub(super) const fn new(encoder: Encoder<'a>) -> Self {
-        Self { encoder, block: [0; BLOCK], staged: 0..0, body: None, left: false }
+        Self { encoder: Some(encoder), block: [0; BLOCK], staged: 0..0, body: None, left: false }
+    }
+
+    /// These bytes and no more.
+    pub(super) const fn bytes(bytes: &'a [u8]) -> Self {
+        Self { encoder: None, block: [0; BLOCK], staged: 0..0, body: Some(bytes), left: false }
     }
 
     /// The bytes to be written next; `None` when all have been.
     pub(super) fn next(&mut self) -> Option<&[u8]> {
-        if self.staged.is_empty() && self.body.is_none() {
-            self.staged = 0..self.encoder.fill(&mut self.block).len();
+        if let (true, None, Some(encoder)) = (self.staged.is_empty(), self.body, &mut self.encoder) {
+            self.staged = 0..encoder.fill(&mut self.block).len();
             if self.staged.is_empty() {
-                self.body = Some(self.encoder.body());
+                self.body = Some(encoder.body());
             }
         }
         let bytes = self.body.or_else(|| self.block.get(self.staged.clone()))?;

@@ -14,22 +14,25 @@ mod asynchronous;
 mod body;
 mod chunked;
 mod connect;
+mod encoder;
 mod error;
 mod head;
+mod incoming;
 mod link;
-mod request;
 mod response;
+mod server;
 
 use super::{InvalidHeader, Request, Response, Transport, TransportError};
 use core::fmt;
 use embedded_io::{ErrorType, Read, Write};
+use encoder::Encoder;
 use link::{Link, Sending};
-use request::Encoder;
 
 #[cfg(feature = "async")]
 pub use asynchronous::{AsyncConnect, AsyncHttp1};
 pub use connect::{Connect, Single, Spent};
 pub use error::{Error, Refusal};
+pub use server::{Answer, Incoming, InvalidAnswer, Server, ServerError};
 
 /// The client's end of HTTP/1.1: one exchange at a time, over streams of a connector.
 ///
@@ -54,7 +57,7 @@ impl<'h, C: Connect> Http1<'h, C> {
     ///
     /// [`InvalidHeader::Value`] if `host` is not an RFC 3986 host with an optional port.
     pub fn new(connector: C, host: &'h str) -> Result<Self, InvalidHeader> {
-        if !request::is_host(host) {
+        if !encoder::is_host(host) {
             return Err(InvalidHeader::Value);
         }
         Ok(Self { connector, host, link: Link::Closed })
@@ -84,9 +87,9 @@ impl<C: Connect> Transport for Http1<'_, C> {
     type Error = Error<C::Error, <C::Stream as ErrorType>::Error>;
 
     fn send(&mut self, request: &Request<'_>) -> Result<(), Self::Error> {
-        let encoder = Encoder::new(request, self.host)?;
+        let encoder = Encoder::request(request, self.host)?;
         if let Some(mut stream) = self.link.take_idle(|stream| self.connector.is_reusable(stream)) {
-            match write(&mut stream, encoder.clone()) {
+            match write(&mut stream, Sending::new(encoder.clone())) {
                 Ok(()) => {
                     self.link.sent(stream, request);
                     return Ok(());
@@ -97,7 +100,7 @@ impl<C: Connect> Transport for Http1<'_, C> {
             }
         }
         let mut stream = self.connector.connect().map_err(Error::Connect)?;
-        write(&mut stream, encoder)?;
+        write(&mut stream, Sending::new(encoder))?;
         self.link.sent(stream, request);
         Ok(())
     }
@@ -125,9 +128,8 @@ impl<C: Connect + fmt::Debug> fmt::Debug for Http1<'_, C> {
     }
 }
 
-/// Writes a whole request.
-fn write<C, S: Write>(stream: &mut S, encoder: Encoder<'_>) -> Result<(), Error<C, S::Error>> {
-    let mut sending = Sending::new(encoder);
+/// Writes a whole message.
+fn write<C, S: Write>(stream: &mut S, mut sending: Sending<'_>) -> Result<(), Error<C, S::Error>> {
     while let Some(bytes) = sending.next() {
         let written = stream.write(bytes);
         sending.take(written)?;

@@ -31,6 +31,12 @@ pub fn now() -> Moment {
 }
 
 impl Moment {
+    /// The ticks from `earlier` to this moment, which are less than 2³².
+    #[must_use]
+    pub fn since(self, earlier: Self) -> u32 {
+        earlier.0.wrapping_sub(self.0)
+    }
+
     /// The ticks since then. It wraps after 171 seconds.
     #[must_use]
     pub fn elapsed(self) -> u32 {

@@ -1,5 +1,6 @@
-//! Requests as bytes, block by block.
+//! Messages as bytes, block by block.
 
+use super::server::{Answer, InvalidAnswer};
 use crate::codec::cursor::Writer;
 use crate::transport::{Header, InvalidRequest, Request};
 
@@ -19,12 +20,13 @@ const RESERVED: [&str; 9] = [
     "Expect",
 ];
 
-/// A request on its way: the pieces of its head, of which some have gone.
+/// A message on its way: the pieces of its head, of which some have gone.
 #[derive(Clone)]
 pub(super) struct Encoder<'a> {
-    request: &'a Request<'a>,
-    host: &'a str,
+    /// The first line, and what the transport says besides the length.
+    start: [&'a str; 5],
     length: Option<Decimal>,
+    headers: &'a [Header<'a>],
     piece: usize,
     offset: usize,
     body: &'a [u8],
@@ -32,17 +34,42 @@ pub(super) struct Encoder<'a> {
 
 impl<'a> Encoder<'a> {
     /// Checks `request`. `host` has been checked by [`is_host`].
-    pub(super) fn new(request: &'a Request<'a>, host: &'a str) -> Result<Self, InvalidRequest> {
+    pub(super) fn request(request: &'a Request<'a>, host: &'a str) -> Result<Self, InvalidRequest> {
         request.check()?;
-        let reserved =
-            |header: &Header<'_>| RESERVED.iter().any(|name| header.name().eq_ignore_ascii_case(name));
-        if request.headers.iter().any(reserved) {
+        if has_reserved(request.headers) {
             return Err(InvalidRequest::Header);
         }
         // RFC 9110 §8.6: a method that expects content says that there is none, any other is silent.
         let says_length = !request.body.is_empty() || matches!(request.method, "POST" | "PUT" | "PATCH");
         let length = says_length.then(|| Decimal::new(request.body.len()));
-        Ok(Self { request, host, length, piece: 0, offset: 0, body: request.body })
+        let start = [request.method, " ", request.target, " HTTP/1.1\r\nHost: ", host];
+        Ok(Self { start, length, headers: request.headers, piece: 0, offset: 0, body: request.body })
+    }
+
+    /// Checks `answer`, of whose status `status` are the digits. `close`: this end closes the stream after it; `to_head`:
+    /// it answers a HEAD request, so that its body is only measured.
+    pub(super) fn answer(
+        answer: &'a Answer<'a>,
+        status: &'a Decimal,
+        close: bool,
+        to_head: bool,
+    ) -> Result<Self, InvalidAnswer> {
+        if !matches!(answer.status, 200..=599) {
+            return Err(InvalidAnswer::Status);
+        }
+        let bodiless = matches!(answer.status, 204 | 304);
+        if bodiless && !answer.body.is_empty() {
+            return Err(InvalidAnswer::Body);
+        }
+        if has_reserved(answer.headers) {
+            return Err(InvalidAnswer::Header);
+        }
+        let length = (!bodiless).then(|| Decimal::new(answer.body.len()));
+        let close = if close { "\r\nConnection: close" } else { "" };
+        let status = core::str::from_utf8(status.digits()).unwrap_or_default();
+        let start = ["HTTP/1.1 ", status, " ", close, ""];
+        let body = if to_head { &[] } else { answer.body };
+        Ok(Self { start, length, headers: answer.headers, piece: 0, offset: 0, body })
     }
 
     /// Fills `block` with what comes next of the head. The last block of it takes as much of the body as it has
@@ -77,16 +104,12 @@ impl<'a> Encoder<'a> {
     fn piece(&self) -> Option<&[u8]> {
         let length = self.length.as_ref();
         let text = match self.piece {
-            0 => self.request.method,
-            1 => " ",
-            2 => self.request.target,
-            3 => " HTTP/1.1\r\nHost: ",
-            4 => self.host,
+            start @ 0..=4 => self.start.get(start).copied().unwrap_or_default(),
             5 => length.map_or("", |_| "\r\nContent-Length: "),
             6 => return Some(length.map_or(&[], Decimal::digits)),
             after => {
                 let part = after.saturating_sub(7);
-                match (self.request.headers.get(part / 5), part % 5) {
+                match (self.headers.get(part / 5), part % 5) {
                     (Some(_), 0) => "\r\n",
                     (Some(header), 1) => header.name(),
                     (Some(_), 2) => ": ",
@@ -101,6 +124,11 @@ impl<'a> Encoder<'a> {
     }
 }
 
+/// Whether a header is among `headers` that the transport writes itself, or must not write.
+fn has_reserved(headers: &[Header<'_>]) -> bool {
+    headers.iter().any(|header| RESERVED.iter().any(|name| header.name().eq_ignore_ascii_case(name)))
+}
+
 /// Whether `text` can be the value of `Host`: RFC 3986 `host` with an optional port, and not empty.
 pub(super) fn is_host(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(&byte);
@@ -109,13 +137,13 @@ pub(super) fn is_host(text: &str) -> bool {
 
 /// A number in decimal digits.
 #[derive(Clone)]
-struct Decimal {
+pub(super) struct Decimal {
     digits: [u8; 20],
     length: usize,
 }
 
 impl Decimal {
-    fn new(number: usize) -> Self {
+    pub(super) fn new(number: usize) -> Self {
         let mut digits = [0; 20];
         let mut writer = Writer::new(&mut digits);
         writer.put_decimal(number as u64);
@@ -140,7 +168,7 @@ mod tests {
     use std::vec::Vec;
 
     fn written(request: &Request<'_>) -> (Vec<u8>, usize) {
-        let mut encoder = Encoder::new(request, "h:1").unwrap();
+        let mut encoder = Encoder::request(request, "h:1").unwrap();
         let (mut out, mut blocks, mut block) = (Vec::new(), 0, [0; BLOCK]);
         loop {
             let staged = encoder.fill(&mut block);
@@ -188,7 +216,7 @@ mod tests {
             for name in [name.to_ascii_lowercase(), name.to_ascii_uppercase()] {
                 let headers = [Header::JSON, Header::new(&name, "1").unwrap()];
                 let request = Request { method: "POST", target: "/", headers: &headers, body: &[] };
-                assert_eq!(Encoder::new(&request, "h").err(), Some(InvalidRequest::Header));
+                assert_eq!(Encoder::request(&request, "h").err(), Some(InvalidRequest::Header));
             }
         }
     }
