@@ -4,6 +4,7 @@ import collections
 import pathlib
 import queue
 import re
+import socket
 import subprocess
 import threading
 import time
@@ -51,6 +52,13 @@ def end(process):
 def cleanup():
     for process in list(running):
         end(process)
+
+
+def free_address():
+    """An address of the loopback interface that nobody listens at."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return "127.0.0.1:%d" % listener.getsockname()[1]
 
 
 class Lines:
@@ -112,12 +120,13 @@ class Machine:
         self.seed = scratch / f"{image}.seed"
         self.seed.write_bytes(open("/dev/urandom", "rb").read(32))
         self.raw = bytearray()
+        self.complaints = open(scratch / f"{image}.stderr", "ab")
         words = [image, f"seed={self.seed}", *(f"{name}={value}" for name, value in settings.items())]
         arguments = "".join(f",arg={word}" for word in words)
         self.process = start(
             ["qemu-system-arm", "-machine", board.machine, "-nographic", "-monitor", "none", "-serial", serial,
              "-semihosting-config", f"enable=on,target=native{arguments}", "-kernel", self.elf],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.complaints,
         )
         self.decoder = start(["defmt-print", "-e", self.elf], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.log = Lines(self.decoder.stdout)
@@ -136,11 +145,11 @@ class Machine:
         limit = time.monotonic() + LIMIT
         while (line := self.log.next(max(1, limit - time.monotonic()))) is not None:
             say(f"   {self.name}: {line}")
-            if re.search(pattern, line):
-                return line
+            if found := re.search(pattern, line):
+                return found
             if line.startswith("ERROR") or time.monotonic() > limit:
                 break
-        raise Failed(f"{self.name} did not say: {pattern}")
+        raise Failed(f"{self.name} did not say: {pattern}; {self.complained()}")
 
     def ends(self, code):
         """Waits for its end with this exit code."""
@@ -151,12 +160,21 @@ class Machine:
         except subprocess.TimeoutExpired:
             raise Failed(f"{self.name} does not end") from None
         if ended != code:
-            raise Failed(f"{self.name} ended with {ended}, not {code}")
+            raise Failed(f"{self.name} ended with {ended}, not {code}: {self.complained()}")
+
+    def complained(self):
+        """What QEMU said."""
+        return pathlib.Path(self.complaints.name).read_text().strip()
+
+    def stop(self):
+        """Pulls the plug."""
+        end(self.process)
+        self.pump.join(15)
+        end(self.decoder)
+        self.complaints.close()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        end(self.process)
-        self.pump.join(15)
-        end(self.decoder)
+        self.stop()

@@ -15,8 +15,8 @@ use defmt::{error, info};
 use kit::{Clock, Line, Settings, random};
 use story::Device;
 
-/// How long an answer may take to begin.
-const TIMEOUT_MILLIS: u32 = 2000;
+/// How long an answer may take to begin: the peer may be a Cortex-M0 that is emulated on a busy machine.
+const TIMEOUT_MILLIS: u32 = 8000;
 
 /// The exit code of a step that failed.
 const FAILED: u32 = 1;
