@@ -7,11 +7,11 @@
 //! ```
 
 use super::dynamic_key::{
-    AnswerFields, ChoiceFields, ErrorFields, HelloMessage, MAX_NONCE, hello_len, nonce,
+    AnswerFields, ChoiceFields, ErrorFields, HelloMessage, IdentityFields, MAX_NONCE, hello_len, nonce,
 };
 use super::{HANDSHAKE_NONCE_LEN, is_claim};
 use crate::agreement::proof::{self, Role, Statement};
-use crate::agreement::schedule::{Label, PlainKdf, Schedule};
+use crate::agreement::schedule::{PlainKdf, Schedule};
 use crate::agreement::transcript::{Binding, ClientFields, ServerFields, Transcript, TranscriptHash};
 use crate::codec::base64::Base64Error;
 use crate::codec::cursor::Writer;
@@ -28,7 +28,9 @@ use crate::replay::Outstanding;
 use crate::scheme::{NameList, Scheme};
 use crate::session::client::{Keys, ResponseBinding};
 use crate::session::server::plain_request_prefix;
-use crate::session::{ClientType, Expiry, Facts, Mode, Now, Opener, Sealer, Session, is_token, session_id};
+use crate::session::{
+    ClientType, Expiry, Facts, Mode, Now, Opener, Sealer, Session, copy_bounded, is_session_id, is_token,
+};
 use core::fmt;
 
 /// What a client claims to be, and what it demands.
@@ -362,7 +364,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
             self.state = State::Generate(scheme.group());
             return Ok(());
         }
-        let peer = self.choose(body, waiting.group, waiting.transcript, waiting.sent);
+        let peer = self.choose(body, &waiting);
         let peer = peer.map_err(|error| self.failed(error))?;
         self.state = State::Agree(waiting.private, peer);
         Ok(())
@@ -395,13 +397,8 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
 
     /// Checks the answer against what was demanded, takes its facts, and completes the transcript.
     #[inline(never)]
-    fn choose(
-        &mut self,
-        body: &[u8],
-        group: Group,
-        transcript: Option<Transcript>,
-        sent: Now,
-    ) -> Result<PublicKey, Error> {
+    fn choose(&mut self, body: &[u8], waiting: &AwaitReply<P>) -> Result<PublicKey, Error> {
+        let (group, transcript) = (waiting.group, waiting.transcript.as_ref());
         let answer = AnswerFields::parse(body, transcript.is_some())?;
         let mut der = [0; Group::MAX_SPKI_LEN];
         let der = match answer.public_key.base64(&mut der) {
@@ -415,7 +412,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         }
         let mut room = [0; Timestamp::MAX_LEN];
         let expires_at = answer.expires_at.copy_to(&mut room).map_err(|_| Peer::Malformed)?;
-        self.take_facts(&answer, expires_at, sent)?;
+        self.take_facts(&answer, expires_at, waiting.sent)?;
 
         let (Some(transcript), Some(choice)) = (transcript, &answer.choice) else {
             return if self.config.mode == Mode::Plain { Ok(peer) } else { Err(Peer::Downgrade.into()) };
@@ -424,46 +421,57 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         if choice.has_features()? {
             return Err(Peer::Downgrade.into()); // none was offered
         }
-        self.take_confirmation(transcript, &answer, choice, der, expires_at)?;
+        let transcript = self.complete(transcript, &answer, choice, der, expires_at)?;
+        self.take_confirmation(transcript, choice)?;
         Ok(peer)
     }
 
-    /// Takes what has to confirm the answer: completes the transcript.
+    /// Completes the transcript.
     #[inline(never)] // one frame less in its caller's
-    fn take_confirmation(
-        &mut self,
-        transcript: Transcript,
+    fn complete(
+        &self,
+        transcript: &Transcript,
         answer: &AnswerFields<'_>,
         choice: &ChoiceFields<'_>,
         public_key: &[u8],
         expires_at: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<TranscriptHash, Error> {
         let mut room = [0; MAX_NONCE];
         let nonce = nonce(choice.nonce, &mut room)?;
-        let proof = choice.proof()?;
-        let identity = match &choice.identity {
-            Some(identity) => Some((identity.kid()?, identity.signature()?)),
-            None => None,
+        let kid = choice.identity.as_ref().map(IdentityFields::kid).transpose()?;
+        let fields = ServerFields {
+            public_key,
+            nonce,
+            scheme: self.answer.facts.scheme,
+            session_id: &self.answer.facts.id,
+            expires_at,
+            token: self.answer.facts.token.as_str(),
+            identifier: &[],
+            kid: kid.as_ref(),
+            expires_in: choice.expires_in.as_str(),
+            expire_token: answer.expire_token.as_str(),
+            offered_features: NameList::NONE,
+            selected_features: NameList::NONE,
         };
-        let transcript = transcript
-            .finish(&ServerFields {
-                public_key,
-                nonce,
-                scheme: self.answer.facts.scheme,
-                session_id: &self.answer.facts.id,
-                expires_at,
-                token: self.answer.facts.token.as_str(),
-                identifier: &[],
-                kid: identity.as_ref().map(|(kid, _)| kid),
-                expires_in: choice.expires_in.as_str(),
-                expire_token: answer.expire_token.as_str(),
-                offered_features: NameList::NONE,
-                selected_features: NameList::NONE,
-            })
-            .map_err(|_| Peer::Malformed)?;
-        // Below pinned mode nobody could verify the signature: it is in the transcript, and that is all.
-        let identity = identity.filter(|_| self.config.mode >= Mode::Pinned);
-        self.answer.confirmation = Some(Confirmation { transcript, proof, identity });
+        transcript.clone().finish(&fields).map_err(|_| Peer::Malformed.into())
+    }
+
+    /// Takes what has to confirm the answer.
+    #[inline(never)] // one frame less in its caller's
+    fn take_confirmation(
+        &mut self,
+        transcript: TranscriptHash,
+        choice: &ChoiceFields<'_>,
+    ) -> Result<(), Error> {
+        let confirmation = Confirmation { transcript, proof: choice.proof()?, identity: None };
+        let confirmation = self.answer.confirmation.insert(confirmation);
+        if let Some(identity) = &choice.identity {
+            let signed = (identity.kid()?, identity.signature()?);
+            // Below pinned mode nobody could verify the signature: it is in the transcript, and that is all.
+            if self.config.mode >= Mode::Pinned {
+                confirmation.identity = Some(signed);
+            }
+        }
         Ok(())
     }
 
@@ -471,7 +479,9 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     #[inline(never)] // one frame less in its caller's
     fn take_facts(&mut self, answer: &AnswerFields<'_>, expires_at: &str, sent: Now) -> Result<(), Error> {
         let facts = &mut self.answer.facts;
-        facts.id = session_id(answer.session_id).ok_or(Peer::Malformed)?;
+        copy_bounded(answer.session_id, &mut facts.id)
+            .filter(|()| is_session_id(&facts.id))
+            .ok_or(Peer::Malformed)?;
         let length = answer.token.len();
         facts.token.copy_json(answer.token).ok_or(Incompatible::TokenTooLong { length })?;
         if !is_token(facts.token.as_str()) {
@@ -525,16 +535,22 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         provider: &mut P,
         outcome: Result<P::SharedSecret, CryptoError>,
     ) -> Result<(), Error> {
-        take!(self, State::Agreeing => ());
-        let outcome = outcome.map_err(Error::from).and_then(|z| self.confirm(provider, z));
+        if !matches!(self.state, State::Agreeing) {
+            return Err(self.wrong_turn());
+        }
+        self.state = State::Failed;
+        let outcome = outcome.map_err(Error::from).and_then(|z| match self.answer.confirmation {
+            Some(_) => self.confirm(provider, z),
+            None => self.plain_keys(provider, z),
+        });
         outcome.map_err(|error| self.failed(error))
     }
 
-    /// Derives the keys and checks the proof, where there is one.
+    /// Derives the keys and checks the proof.
     #[inline(never)] // one frame less in its caller's
     fn confirm(&mut self, provider: &mut P, z: P::SharedSecret) -> Result<(), Error> {
         let Some(Confirmation { transcript, proof, identity }) = &self.answer.confirmation else {
-            return self.plain_keys(provider, z);
+            return Err(self.wrong_turn());
         };
         let schedule = Schedule::new(provider, transcript, z)?;
         if !proof::matches(&schedule.proof(provider, transcript)?, proof) {
@@ -543,21 +559,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         if identity.is_none() && self.config.mode >= Mode::Pinned {
             return Err(Peer::Downgrade.into());
         }
-        let aead = self.answer.facts.scheme.aead();
-        let mut traffic = |write, iv| -> Result<_, CryptoError> {
-            Ok(Traffic { key: schedule.key(provider, write, aead)?, iv: schedule.iv(provider, iv)? })
-        };
-        let (requests, responses) =
-            (traffic(Label::ClientWrite, Label::ClientIv)?, traffic(Label::ServerWrite, Label::ServerIv)?);
-        let keys = Keys {
-            sealer: Sealer { traffic: requests, nonces: NonceSequence::new([0; 4], limit::MESSAGES) },
-            opener: Opener {
-                traffic: responses,
-                binding: ResponseBinding::Request,
-                outstanding: Outstanding::new(),
-            },
-            exporter: Some(schedule.secret(provider, Label::Exporter)?),
-        };
+        let keys = Keys::derive(provider, &schedule, self.answer.facts.scheme.aead())?;
         self.state = if identity.is_some() { State::Verify(keys) } else { State::Finish(keys) };
         Ok(())
     }
