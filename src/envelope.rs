@@ -8,8 +8,9 @@
 //! backwards to their place in the JSON text, and the text is closed around them. Opening is the way back: the value of
 //! `data` is decoded and decrypted where it lies, and the plaintext is a slice of the buffer.
 
+use crate::agreement::schedule::{Label, Schedule};
 use crate::codec::{BufferTooSmall, base64, json};
-use crate::crypto::provider::{CryptoError, NONCE_LEN, Provider, TAG_LEN};
+use crate::crypto::provider::{Aead, CryptoError, NONCE_LEN, Provider, TAG_LEN};
 use crate::error::{Code, Error, Peer};
 use crate::nonce::WireNonce;
 use core::ops::Range;
@@ -35,6 +36,19 @@ pub struct Traffic<K> {
     pub key: K,
     /// XORed into every nonce of the wire.
     pub iv: [u8; NONCE_LEN],
+}
+
+impl<K> Traffic<K> {
+    /// Derives the key with the label `write` and the iv with the label `iv` (§2.3).
+    #[inline(never)] // one frame less in its caller's
+    pub(crate) fn derive<P: Provider<TrafficKey = K>>(
+        provider: &mut P,
+        schedule: &Schedule<P::Prk>,
+        (write, iv): (Label, Label),
+        aead: Aead,
+    ) -> Result<Self, CryptoError> {
+        Ok(Self { key: schedule.key(provider, write, aead)?, iv: schedule.iv(provider, iv)? })
+    }
 }
 
 impl<K> core::fmt::Debug for Traffic<K> {
@@ -79,6 +93,7 @@ impl Aad {
         aad
     }
 
+    #[inline(never)] // small: it is called for every piece
     fn push(&mut self, bytes: &[u8]) {
         // What is pushed has the lengths of MAX_LEN, which session ids were checked against.
         let _ = self.0.extend_from_slice(bytes);

@@ -33,6 +33,11 @@ pub enum Label {
 }
 
 impl Label {
+    /// The key and the iv of what the client seals.
+    pub(crate) const CLIENT: (Self, Self) = (Self::ClientWrite, Self::ClientIv);
+    /// The key and the iv of what the server seals.
+    pub(crate) const SERVER: (Self, Self) = (Self::ServerWrite, Self::ServerIv);
+
     /// The label's text.
     #[must_use]
     pub const fn text(self) -> &'static str {
@@ -114,6 +119,7 @@ impl<K> Schedule<K> {
     ///
     /// # Errors
     /// Those of [`Provider::expand`] and [`Provider::mac`].
+    #[inline(never)] // one frame less in its caller's
     pub fn proof<P: Provider<Prk = K>>(
         &self,
         provider: &mut P,

@@ -80,6 +80,7 @@ impl<'o> Writer<'o> {
     }
 
     /// Puts `bytes`.
+    #[inline(never)] // small: it is called for every piece of a message
     pub fn put(&mut self, bytes: &[u8]) {
         if let Some(room) = self.reserve(bytes.len()) {
             room.copy_from_slice(bytes);

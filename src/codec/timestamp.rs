@@ -153,6 +153,7 @@ fn partial_time(text: &mut Reader<'_>) -> Option<u32> {
 }
 
 /// A number of exactly `digits` digits between `least` and `most`.
+#[inline(never)] // small: it is called for every field
 fn number(text: &mut Reader<'_>, digits: usize, least: u32, most: u32) -> Option<u32> {
     let mut value = 0_u32;
     for &byte in text.take(digits)? {

@@ -4,7 +4,9 @@ mod read;
 mod write;
 
 pub use read::Nonce;
-pub(crate) use read::{AnswerFields, ChoiceFields, ErrorFields, Hello, MAX_NONCE, OfferFields, nonce};
+pub(crate) use read::{
+    AnswerFields, ChoiceFields, ErrorFields, Hello, IdentityFields, MAX_NONCE, OfferFields, nonce,
+};
 pub(crate) use write::{
     AnswerMessage, ChoiceMessage, HelloMessage, fill_signature, hello_len, longest_answer,
 };

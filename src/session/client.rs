@@ -2,11 +2,12 @@
 
 use super::clock::{Expiry, Now};
 use super::{Mode, SessionId, export};
+use crate::agreement::schedule::{Label, Schedule};
 use crate::codec::json::Str;
-use crate::crypto::provider::{CryptoError, Provider};
+use crate::crypto::provider::{Aead, CryptoError, Provider};
 use crate::envelope::{self, Aad, Answer, Traffic};
 use crate::error::{Code, Error, Misuse, Peer};
-use crate::nonce::{NonceSequence, WireNonce};
+use crate::nonce::{NonceSequence, WireNonce, limit};
 use crate::replay::Outstanding;
 use crate::scheme::Scheme;
 use core::fmt;
@@ -27,6 +28,29 @@ pub(crate) struct Keys<P: Provider, const OUTSTANDING: usize> {
     pub(crate) sealer: Sealer<P>,
     pub(crate) opener: Opener<P, OUTSTANDING>,
     pub(crate) exporter: Option<P::Secret>,
+}
+
+impl<P: Provider, const OUTSTANDING: usize> Keys<P, OUTSTANDING> {
+    /// Derives those of every mode but plain (§2.3).
+    #[inline(never)] // one frame less in its caller's
+    pub(crate) fn derive(
+        provider: &mut P,
+        schedule: &Schedule<P::Prk>,
+        aead: Aead,
+    ) -> Result<Self, CryptoError> {
+        Ok(Self {
+            sealer: Sealer {
+                traffic: Traffic::derive(provider, schedule, Label::CLIENT, aead)?,
+                nonces: NonceSequence::new([0; 4], limit::MESSAGES),
+            },
+            opener: Opener {
+                traffic: Traffic::derive(provider, schedule, Label::SERVER, aead)?,
+                binding: ResponseBinding::Request,
+                outstanding: Outstanding::new(),
+            },
+            exporter: Some(schedule.secret(provider, Label::Exporter)?),
+        })
+    }
 }
 
 /// What a session is: its names on the wire, its worth and its end.

@@ -104,17 +104,11 @@ pub fn is_token(text: &str) -> bool {
         })
 }
 
-/// A session id from a JSON string.
-pub(crate) fn session_id(text: Str<'_>) -> Option<SessionId> {
-    let id = bounded(text)?;
-    is_session_id(&id).then_some(id)
-}
-
-/// A JSON string, unescaped, where it fits.
-pub(crate) fn bounded<const N: usize>(text: Str<'_>) -> Option<heapless::String<N, u8>> {
+/// Copies a JSON string, unescaped, where it fits.
+pub(crate) fn copy_bounded<const N: usize>(text: Str<'_>, to: &mut heapless::String<N, u8>) -> Option<()> {
     let mut room = [0; N];
-    let text = text.copy_to(&mut room).ok()?;
-    heapless::String::try_from(text).ok()
+    to.clear();
+    to.push_str(text.copy_to(&mut room).ok()?).ok()
 }
 
 /// Keys for the application: HKDF-Expand(k("exporter", 32), "dynamic-key v2 export" ‖ 0x00 ‖ label ‖ context, L), label

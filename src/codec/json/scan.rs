@@ -342,6 +342,7 @@ impl<'a> Scanner<'a> {
         rest.iter().try_for_each(|&byte| self.expect(byte))
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn white_space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
             self.at = self.at.wrapping_add(1);
@@ -352,6 +353,7 @@ impl<'a> Scanner<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn next(&mut self) -> Result<u8, JsonError> {
         let byte = self.peek().ok_or(JsonError::Malformed)?;
         self.at = self.at.wrapping_add(1);
@@ -359,6 +361,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes over `byte`, if it is the next.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))] // small: it is called for every mark
     fn accept(&mut self, byte: u8) -> bool {
         let accepted = self.peek() == Some(byte);
         self.at = self.at.wrapping_add(usize::from(accepted));

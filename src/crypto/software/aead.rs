@@ -131,7 +131,7 @@ impl TrafficKey for RawKey {
     ) -> Result<[u8; TAG_LEN], CryptoError> {
         match self.aead {
             Aead::Aes128Gcm => Aes128Gcm::new(self.key().split_ref::<U16>().0).seal(nonce, aad, text),
-            Aead::Aes256Gcm => Aes256Gcm::new(self.key()).seal(nonce, aad, text),
+            Aead::Aes256Gcm => aes256(&self.bytes).seal(nonce, aad, text),
         }
     }
 
@@ -144,7 +144,7 @@ impl TrafficKey for RawKey {
     ) -> Result<(), CryptoError> {
         match self.aead {
             Aead::Aes128Gcm => Aes128Gcm::new(self.key().split_ref::<U16>().0).open(nonce, aad, text, tag),
-            Aead::Aes256Gcm => Aes256Gcm::new(self.key()).open(nonce, aad, text, tag),
+            Aead::Aes256Gcm => aes256(&self.bytes).open(nonce, aad, text, tag),
         }
     }
 }
@@ -156,6 +156,12 @@ impl RawKey {
     }
 }
 
+/// Expands a key: where it does, copies of the round keys are not in its caller's frame.
+#[inline(never)]
+fn aes256(key: &Secret<32>) -> Aes256Gcm {
+    Aes256Gcm::new(key.as_bytes().into())
+}
+
 impl TrafficKey for RawAes256Key {
     fn new(aead: Aead, key: &[u8]) -> Result<Self, CryptoError> {
         if aead != Aead::Aes256Gcm {
@@ -165,17 +171,15 @@ impl TrafficKey for RawAes256Key {
         Ok(Self(Secret::new(*key)))
     }
 
-    #[inline(never)] // one frame less in its caller's
     fn seal(
         &self,
         nonce: &[u8; NONCE_LEN],
         aad: &[u8],
         text: &mut [u8],
     ) -> Result<[u8; TAG_LEN], CryptoError> {
-        Aes256Gcm::new(self.0.as_bytes().into()).seal(nonce, aad, text)
+        aes256(&self.0).seal(nonce, aad, text)
     }
 
-    #[inline(never)] // one frame less in its caller's
     fn open(
         &self,
         nonce: &[u8; NONCE_LEN],
@@ -183,7 +187,7 @@ impl TrafficKey for RawAes256Key {
         text: &mut [u8],
         tag: &[u8; TAG_LEN],
     ) -> Result<(), CryptoError> {
-        Aes256Gcm::new(self.0.as_bytes().into()).open(nonce, aad, text, tag)
+        aes256(&self.0).open(nonce, aad, text, tag)
     }
 }
 

@@ -1,15 +1,17 @@
 //! What the client makes of an answer: checks it against what was demanded, takes its facts, completes the transcript.
 
-use super::{ClientHandshake, Confirmation};
-use crate::agreement::transcript::{ServerFields, Transcript};
+use super::{AwaitReply, ClientHandshake, Confirmation};
+use crate::agreement::transcript::{ServerFields, Transcript, TranscriptHash};
 use crate::codec::base64::Base64Error;
 use crate::codec::spki::{Group, PublicKey};
 use crate::codec::timestamp::Timestamp;
 use crate::crypto::Provider;
 use crate::error::{Code, Error, Incompatible, Peer};
-use crate::handshake::dynamic_key::{AnswerFields, ChoiceFields, ErrorFields, MAX_NONCE, nonce};
+use crate::handshake::dynamic_key::{
+    AnswerFields, ChoiceFields, ErrorFields, IdentityFields, MAX_NONCE, nonce,
+};
 use crate::scheme::{NameList, Scheme};
-use crate::session::{Expiry, Mode, Now, is_token, session_id};
+use crate::session::{Expiry, Mode, Now, copy_bounded, is_session_id, is_token};
 
 impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientHandshake<'_, P, TOKEN, OUTSTANDING> {
     /// The scheme that an error names for another try.
@@ -33,13 +35,8 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientHandshake<
 
     /// Checks the answer against what was demanded, takes its facts, and completes the transcript.
     #[inline(never)]
-    pub(super) fn choose(
-        &mut self,
-        body: &[u8],
-        group: Group,
-        transcript: Option<Transcript>,
-        sent: Now,
-    ) -> Result<PublicKey, Error> {
+    pub(super) fn choose(&mut self, body: &[u8], waiting: &AwaitReply<P>) -> Result<PublicKey, Error> {
+        let (group, transcript) = (waiting.group, waiting.transcript.as_ref());
         let answer = AnswerFields::parse(body, transcript.is_some())?;
         let mut der = [0; Group::MAX_SPKI_LEN];
         let der = match answer.public_key.base64(&mut der) {
@@ -53,7 +50,7 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientHandshake<
         }
         let mut room = [0; Timestamp::MAX_LEN];
         let expires_at = answer.expires_at.copy_to(&mut room).map_err(|_| Peer::Malformed)?;
-        self.take_facts(&answer, expires_at, sent)?;
+        self.take_facts(&answer, expires_at, waiting.sent)?;
 
         let (Some(transcript), Some(choice)) = (transcript, &answer.choice) else {
             return if self.config.mode == Mode::Plain { Ok(peer) } else { Err(Peer::Downgrade.into()) };
@@ -62,46 +59,57 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientHandshake<
         if choice.has_features()? {
             return Err(Peer::Downgrade.into()); // none was offered
         }
-        self.take_confirmation(transcript, &answer, choice, der, expires_at)?;
+        let transcript = self.complete(transcript, &answer, choice, der, expires_at)?;
+        self.take_confirmation(transcript, choice)?;
         Ok(peer)
     }
 
-    /// Takes what has to confirm the answer: completes the transcript.
+    /// Completes the transcript.
     #[inline(never)] // one frame less in its caller's
-    fn take_confirmation(
-        &mut self,
-        transcript: Transcript,
+    fn complete(
+        &self,
+        transcript: &Transcript,
         answer: &AnswerFields<'_>,
         choice: &ChoiceFields<'_>,
         public_key: &[u8],
         expires_at: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<TranscriptHash, Error> {
         let mut room = [0; MAX_NONCE];
         let nonce = nonce(choice.nonce, &mut room)?;
-        let proof = choice.proof()?;
-        let identity = match &choice.identity {
-            Some(identity) => Some((identity.kid()?, identity.signature()?)),
-            None => None,
+        let kid = choice.identity.as_ref().map(IdentityFields::kid).transpose()?;
+        let fields = ServerFields {
+            public_key,
+            nonce,
+            scheme: self.answer.facts.scheme,
+            session_id: &self.answer.facts.id,
+            expires_at,
+            token: self.answer.facts.token.as_str(),
+            identifier: &[],
+            kid: kid.as_ref(),
+            expires_in: choice.expires_in.as_str(),
+            expire_token: answer.expire_token.as_str(),
+            offered_features: NameList::NONE,
+            selected_features: NameList::NONE,
         };
-        let transcript = transcript
-            .finish(&ServerFields {
-                public_key,
-                nonce,
-                scheme: self.answer.facts.scheme,
-                session_id: &self.answer.facts.id,
-                expires_at,
-                token: self.answer.facts.token.as_str(),
-                identifier: &[],
-                kid: identity.as_ref().map(|(kid, _)| kid),
-                expires_in: choice.expires_in.as_str(),
-                expire_token: answer.expire_token.as_str(),
-                offered_features: NameList::NONE,
-                selected_features: NameList::NONE,
-            })
-            .map_err(|_| Peer::Malformed)?;
-        // Below pinned mode nobody could verify the signature: it is in the transcript, and that is all.
-        let identity = identity.filter(|_| self.config.mode >= Mode::Pinned);
-        self.answer.confirmation = Some(Confirmation { transcript, proof, identity });
+        transcript.clone().finish(&fields).map_err(|_| Peer::Malformed.into())
+    }
+
+    /// Takes what has to confirm the answer.
+    #[inline(never)] // one frame less in its caller's
+    fn take_confirmation(
+        &mut self,
+        transcript: TranscriptHash,
+        choice: &ChoiceFields<'_>,
+    ) -> Result<(), Error> {
+        let confirmation = Confirmation { transcript, proof: choice.proof()?, identity: None };
+        let confirmation = self.answer.confirmation.insert(confirmation);
+        if let Some(identity) = &choice.identity {
+            let signed = (identity.kid()?, identity.signature()?);
+            // Below pinned mode nobody could verify the signature: it is in the transcript, and that is all.
+            if self.config.mode >= Mode::Pinned {
+                confirmation.identity = Some(signed);
+            }
+        }
         Ok(())
     }
 
@@ -109,7 +117,9 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientHandshake<
     #[inline(never)] // one frame less in its caller's
     fn take_facts(&mut self, answer: &AnswerFields<'_>, expires_at: &str, sent: Now) -> Result<(), Error> {
         let facts = &mut self.answer.facts;
-        facts.id = session_id(answer.session_id).ok_or(Peer::Malformed)?;
+        copy_bounded(answer.session_id, &mut facts.id)
+            .filter(|()| is_session_id(&facts.id))
+            .ok_or(Peer::Malformed)?;
         let length = answer.token.len();
         facts.token.copy_json(answer.token).ok_or(Incompatible::TokenTooLong { length })?;
         if !is_token(facts.token.as_str()) {

@@ -16,7 +16,7 @@ pub use verification::Verification;
 use super::HANDSHAKE_NONCE_LEN;
 use super::dynamic_key::HelloMessage;
 use crate::agreement::proof::{self, Role, Statement};
-use crate::agreement::schedule::{Label, Schedule};
+use crate::agreement::schedule::Schedule;
 use crate::agreement::transcript::{Binding, ClientFields, Transcript, TranscriptHash};
 use crate::codec::cursor::Writer;
 use crate::codec::spki::{Group, PublicKey};
@@ -257,7 +257,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
             self.state = State::Generate(scheme.group());
             return Ok(());
         }
-        let peer = self.choose(body, waiting.group, waiting.transcript, waiting.sent);
+        let peer = self.choose(body, &waiting);
         let peer = peer.map_err(|error| self.failed(error))?;
         self.state = State::Agree(waiting.private, peer);
         Ok(())
@@ -291,16 +291,22 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         provider: &mut P,
         outcome: Result<P::SharedSecret, CryptoError>,
     ) -> Result<(), Error> {
-        take!(self, State::Agreeing => ());
-        let outcome = outcome.map_err(Error::from).and_then(|z| self.confirm(provider, z));
+        if !matches!(self.state, State::Agreeing) {
+            return Err(self.wrong_turn());
+        }
+        self.state = State::Failed;
+        let outcome = outcome.map_err(Error::from).and_then(|z| match self.answer.confirmation {
+            Some(_) => self.confirm(provider, z),
+            None => self.plain_keys(provider, z),
+        });
         outcome.map_err(|error| self.failed(error))
     }
 
-    /// Derives the keys and checks the proof, where there is one.
+    /// Derives the keys and checks the proof.
     #[inline(never)] // one frame less in its caller's
     fn confirm(&mut self, provider: &mut P, z: P::SharedSecret) -> Result<(), Error> {
         let Some(Confirmation { transcript, proof, identity }) = &self.answer.confirmation else {
-            return self.plain_keys(provider, z);
+            return Err(self.wrong_turn());
         };
         let schedule = Schedule::new(provider, transcript, z)?;
         if !proof::matches(&schedule.proof(provider, transcript)?, proof) {
@@ -309,21 +315,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         if identity.is_none() && self.config.mode >= Mode::Pinned {
             return Err(Peer::Downgrade.into());
         }
-        let aead = self.answer.facts.scheme.aead();
-        let mut traffic = |write, iv| -> Result<_, CryptoError> {
-            Ok(Traffic { key: schedule.key(provider, write, aead)?, iv: schedule.iv(provider, iv)? })
-        };
-        let (requests, responses) =
-            (traffic(Label::ClientWrite, Label::ClientIv)?, traffic(Label::ServerWrite, Label::ServerIv)?);
-        let keys = Keys {
-            sealer: Sealer { traffic: requests, nonces: NonceSequence::new([0; 4], limit::MESSAGES) },
-            opener: Opener {
-                traffic: responses,
-                binding: ResponseBinding::Request,
-                outstanding: Outstanding::new(),
-            },
-            exporter: Some(schedule.secret(provider, Label::Exporter)?),
-        };
+        let keys = Keys::derive(provider, &schedule, self.answer.facts.scheme.aead())?;
         self.state = if identity.is_some() { State::Verify(keys) } else { State::Finish(keys) };
         Ok(())
     }

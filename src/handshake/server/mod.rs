@@ -334,11 +334,8 @@ impl<P: Provider> ServerHandshake<P> {
             .map_err(|_| ServerError::code(Code::MalformedRequest))?;
         let schedule = Schedule::new(provider, &transcript, z)?;
         choice.proof = schedule.proof(provider, &transcript)?;
-        let mut traffic = |write, iv| -> Result<_, CryptoError> {
-            Ok(Traffic { key: schedule.key(provider, write, scheme.aead())?, iv: schedule.iv(provider, iv)? })
-        };
-        let (requests, responses) =
-            (traffic(Label::ClientWrite, Label::ClientIv)?, traffic(Label::ServerWrite, Label::ServerIv)?);
+        let requests = Traffic::derive(provider, &schedule, Label::CLIENT, scheme.aead())?;
+        let responses = Traffic::derive(provider, &schedule, Label::SERVER, scheme.aead())?;
         let exporter = Some(schedule.secret(provider, Label::Exporter)?);
         let length = message.write(out).map_err(Error::from)?;
         let session = ServerSession {

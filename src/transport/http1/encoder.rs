@@ -1,7 +1,6 @@
 //! Messages as bytes, block by block.
 
 use super::server::{Answer, InvalidAnswer};
-use crate::codec::cursor::Writer;
 use crate::transport::{Header, InvalidRequest, Request};
 
 /// The length of a block in bytes: what a head is gathered in, so that it does not go out by the byte.
@@ -135,24 +134,31 @@ pub(super) fn is_host(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(allowed)
 }
 
-/// A number in decimal digits.
+/// A number in decimal digits, which end the room for them.
 #[derive(Clone)]
 pub(super) struct Decimal {
-    digits: [u8; 20],
-    length: usize,
+    room: [u8; 20],
+    start: usize,
 }
 
 impl Decimal {
+    /// Divides words, as every processor does: a division of 64 bits is 0.9 KB of flash where there is no instruction for it.
     pub(super) fn new(number: usize) -> Self {
-        let mut digits = [0; 20];
-        let mut writer = Writer::new(&mut digits);
-        writer.put_decimal(number as u64);
-        let length = writer.position();
-        Self { digits, length }
+        let mut decimal = Self { room: [0; 20], start: 20 };
+        let mut rest = number;
+        for digit in decimal.room.iter_mut().rev() {
+            *digit = b'0' | (rest % 10) as u8;
+            rest /= 10;
+            decimal.start = decimal.start.saturating_sub(1);
+            if rest == 0 {
+                break;
+            }
+        }
+        decimal
     }
 
     fn digits(&self) -> &[u8] {
-        self.digits.get(..self.length).unwrap_or_default()
+        self.room.get(self.start..).unwrap_or_default()
     }
 }
 
