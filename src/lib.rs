@@ -21,6 +21,7 @@
 //! | [`transport`] | carriers of requests and answers; HTTP/1.1 |
 //! | [`client`] | the paved path of a device |
 //! | [`gateway`] | the paved path of a server |
+//! | `conformance` | a test kit for providers, behind the feature of this name |
 //!
 //! Sections (§) are those of `docs/protocol.md`.
 #![no_std]
@@ -34,6 +35,9 @@ extern crate std;
 pub mod agreement;
 pub mod client;
 pub mod codec;
+#[cfg(feature = "conformance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
+pub mod conformance;
 pub mod crypto;
 pub mod envelope;
 mod error;

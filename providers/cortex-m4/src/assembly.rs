@@ -1,0 +1,131 @@
+//! P256-Cortex-M4 behind safe functions: all `unsafe` is here.
+//!
+//! Its conventions: numbers are eight words, the least significant first; the functions read and write through the pointers for
+//! the length of the call, keep none, and have no state. Arrays of the right length are all that they ask for.
+
+use dynamic_key::Secret;
+use p256_cortex_m4_sys as sys;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// A number of 256 bits, the least significant word first.
+type Words = [u32; 8];
+
+/// A private key or an ECDSA nonce: a scalar in 1 … n−1. Erased on drop.
+#[derive(Clone, ZeroizeOnDrop)]
+pub(crate) struct Scalar(Words);
+
+/// A point on the curve, and not that at infinity.
+pub(crate) struct Point {
+    x: Words,
+    y: Words,
+}
+
+/// What the C code reaches below its caller at the most, in words.
+mod depth {
+    pub(super) const BASE: usize = 440;
+    pub(super) const AGREE: usize = 400;
+    pub(super) const SIGN: usize = 460;
+}
+
+impl Scalar {
+    /// Takes a scalar from 32 bytes, big-endian; `None` where it is not in 1 … n−1.
+    pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Option<Self> {
+        let scalar = Self(words(bytes));
+        // SAFETY: it reads eight words.
+        let in_range = unsafe { sys::P256_check_range_n(scalar.0.as_ptr()) };
+        in_range.then_some(scalar)
+    }
+
+    /// The 32 bytes, big-endian.
+    pub(crate) fn to_bytes(&self) -> Secret<32> {
+        let mut secret = Secret::zero();
+        write(&self.0, secret.as_mut_bytes());
+        secret
+    }
+
+    /// The public key of this private one, 0x04 ‖ x ‖ y.
+    pub(crate) fn public_key(&self) -> Option<[u8; 65]> {
+        let (mut x, mut y) = (Words::default(), Words::default());
+        // SAFETY: it writes eight words each to x and y, and reads eight of the scalar.
+        let done = unsafe { sys::p256_keygen(x.as_mut_ptr(), y.as_mut_ptr(), self.0.as_ptr()) };
+        erase_stack::<{ depth::BASE }>();
+        let mut point = [4; 65];
+        let (_, coordinates) = point.split_first_chunk_mut::<1>()?;
+        let (to_x, to_y) = coordinates.split_first_chunk_mut()?;
+        write(&x, to_x);
+        write(&y, to_y.first_chunk_mut()?);
+        done.then_some(point)
+    }
+
+    /// Z: the x-coordinate of this scalar times the point.
+    pub(crate) fn agree(&self, peer: &Point) -> Option<Secret<32>> {
+        let mut z = Secret::<32>::zero();
+        let (to, scalar) = (z.as_mut_bytes().as_mut_ptr(), self.0.as_ptr());
+        // SAFETY: it writes 32 bytes to Z, and reads eight words each of the scalar, x and y.
+        let done =
+            unsafe { sys::p256_ecdh_calc_shared_secret(to, scalar, peer.x.as_ptr(), peer.y.as_ptr()) };
+        erase_stack::<{ depth::AGREE }>();
+        done.then_some(z)
+    }
+
+    /// ECDSA over a hash with this private key, r ‖ s; `None` for a nonce that leads to an r or s of 0.
+    pub(crate) fn sign(&self, hash: &[u8; 32], nonce: &Self) -> Option<[u8; 64]> {
+        let (mut r, mut s) = (Words::default(), Words::default());
+        let (to_r, to_s) = (r.as_mut_ptr(), s.as_mut_ptr());
+        // SAFETY: it writes eight words each to r and s, and reads 32 bytes of the hash, which is how long it is told that it
+        // is, and eight words each of the key and the nonce.
+        let done =
+            unsafe { sys::p256_sign(to_r, to_s, hash.as_ptr(), 32, self.0.as_ptr(), nonce.0.as_ptr()) };
+        erase_stack::<{ depth::SIGN }>();
+        let mut signature = [0; 64];
+        let (first, second) = signature.split_first_chunk_mut()?;
+        write(&r, first);
+        write(&s, second.first_chunk_mut()?);
+        done.then_some(signature)
+    }
+}
+
+impl Point {
+    /// Takes an uncompressed point, 0x04 ‖ x ‖ y; `None` where it is not on the curve, or a coordinate is not below p.
+    pub(crate) fn from_bytes(bytes: &[u8; 65]) -> Option<Self> {
+        let mut point = Self { x: Words::default(), y: Words::default() };
+        let (x, y) = (point.x.as_mut_ptr(), point.y.as_mut_ptr());
+        // The C code would take the hybrid form, too, which begins with 6 or 7.
+        let [4, ..] = bytes else { return None };
+        // SAFETY: it reads 65 bytes, which is how many it is told that there are, and writes eight words each to x and y.
+        let on_curve = unsafe { sys::p256_octet_string_to_point(x, y, bytes.as_ptr(), 65) };
+        on_curve.then_some(point)
+    }
+
+    /// Whether r ‖ s is an ECDSA signature over the hash by this public key. Refuses r and s outside of 1 … n−1.
+    pub(crate) fn verifies(&self, hash: &[u8; 32], signature: &[u8; 64]) -> bool {
+        let (Some(r), Some(s)) = (signature.first_chunk(), signature.last_chunk()) else { return false };
+        let (r, s) = (words(r), words(s));
+        let (x, y) = (self.x.as_ptr(), self.y.as_ptr());
+        // SAFETY: it reads 32 bytes of the hash, which is how long it is told that it is, and eight words each of x, y, r and s.
+        unsafe { sys::p256_verify(x, y, hash.as_ptr(), 32, r.as_ptr(), s.as_ptr()) }
+    }
+}
+
+/// From big-endian bytes.
+fn words(bytes: &[u8; 32]) -> Words {
+    let mut words = Words::default();
+    for (word, bytes) in words.iter_mut().rev().zip(bytes.chunks_exact(4)) {
+        *word = bytes.try_into().map_or(0, u32::from_be_bytes);
+    }
+    words
+}
+
+/// To big-endian bytes.
+fn write(words: &Words, bytes: &mut [u8; 32]) {
+    for (bytes, word) in bytes.chunks_exact_mut(4).zip(words.iter().rev()) {
+        bytes.copy_from_slice(&word.to_be_bytes());
+    }
+}
+
+/// Overwrites what a call before left of its secrets below the stack pointer: the C code erases nothing.
+#[inline(never)]
+fn erase_stack<const WORDS: usize>() {
+    let mut below = [0_u32; WORDS];
+    below.zeroize();
+}

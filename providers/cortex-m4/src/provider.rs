@@ -1,0 +1,161 @@
+//! The provider.
+
+use crate::assembly::{Point, Scalar};
+use core::fmt;
+use dynamic_key::Secret;
+use dynamic_key::codec::spki::{Group, PublicKey};
+use dynamic_key::crypto::provider::{Aead, CryptoError, HASH_LEN, NONCE_LEN, Provider, TAG_LEN};
+use dynamic_key::crypto::software::{ExpandedKey, RawAes256Key, RawKey, Software, TrafficKey};
+use rand_core::TryCryptoRng;
+
+/// So many draws that are no scalar, each of which has a chance of 2⁻³², are the generator's fault.
+const DRAWS: usize = 8;
+
+/// The provider whose P-256 is assembly; everything else is that of [`Software`], over a generator `R` (`rand_core` 0.10), with
+/// AEAD keys kept as `K`.
+///
+/// # Security
+/// Agreement runs in constant time on a processor without a data cache: see the crate's documentation.
+#[derive(Clone)]
+pub struct CortexM4<R, K = RawKey> {
+    software: Software<R, K>,
+}
+
+impl<R: TryCryptoRng> CortexM4<R> {
+    /// A provider that draws its randomness from `rng` and keeps raw AEAD keys.
+    pub const fn new(rng: R) -> Self {
+        Self { software: Software::new(rng) }
+    }
+}
+
+impl<R: TryCryptoRng> CortexM4<R, ExpandedKey> {
+    /// A provider that draws its randomness from `rng` and keeps expanded AEAD keys.
+    pub const fn expanded(rng: R) -> Self {
+        Self { software: Software::expanded(rng) }
+    }
+}
+
+impl<R: TryCryptoRng> CortexM4<R, RawAes256Key> {
+    /// A provider that draws its randomness from `rng` and knows AES-256-GCM only.
+    pub const fn aes256(rng: R) -> Self {
+        Self { software: Software::aes256(rng) }
+    }
+}
+
+impl<R, K> fmt::Debug for CortexM4<R, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CortexM4")
+    }
+}
+
+/// A P-256 private key for one agreement, in 1 … n−1, erased on drop.
+pub struct EphemeralKey(Scalar);
+
+impl fmt::Debug for EphemeralKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// A scalar in 1 … n−1, drawn until it is one (FIPS 186-5 §A.2.2), 32 bytes big-endian a draw.
+pub(crate) fn draw_scalar(
+    mut fill: impl FnMut(&mut [u8]) -> Result<(), CryptoError>,
+) -> Result<Scalar, CryptoError> {
+    let mut bytes = Secret::<32>::zero();
+    for _ in 0..DRAWS {
+        fill(bytes.as_mut_bytes())?;
+        if let Some(scalar) = Scalar::from_bytes(bytes.as_bytes()) {
+            return Ok(scalar);
+        }
+    }
+    Err(CryptoError::Random)
+}
+
+/// The point of a P-256 key that is on the curve.
+fn point_of(peer: &PublicKey) -> Result<Point, CryptoError> {
+    let bytes = match peer.group() {
+        Group::P256 => peer.as_bytes().try_into().ok(),
+        _ => None,
+    };
+    bytes.and_then(Point::from_bytes).ok_or(CryptoError::InvalidPublicKey)
+}
+
+impl<R: TryCryptoRng, K: TrafficKey> Provider for CortexM4<R, K> {
+    type EphemeralKey = EphemeralKey;
+    type SharedSecret = <Software<R, K> as Provider>::SharedSecret;
+    type Prk = <Software<R, K> as Provider>::Prk;
+    type Secret = <Software<R, K> as Provider>::Secret;
+    type TrafficKey = <Software<R, K> as Provider>::TrafficKey;
+
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), CryptoError> {
+        self.software.fill(out)
+    }
+
+    fn generate(&mut self, group: Group) -> Result<(EphemeralKey, PublicKey), CryptoError> {
+        if group != Group::P256 {
+            return Err(CryptoError::Unsupported);
+        }
+        let scalar = draw_scalar(|bytes| self.software.fill(bytes))?;
+        let point = scalar.public_key().ok_or(CryptoError::Failed)?;
+        let public = PublicKey::p256(point).map_err(|_| CryptoError::Failed)?;
+        Ok((EphemeralKey(scalar), public))
+    }
+
+    fn validate(&mut self, peer: &PublicKey) -> Result<(), CryptoError> {
+        point_of(peer).map(drop)
+    }
+
+    fn agree(&mut self, key: EphemeralKey, peer: &PublicKey) -> Result<Self::SharedSecret, CryptoError> {
+        key.0.agree(&point_of(peer)?).ok_or(CryptoError::InvalidPublicKey)
+    }
+
+    fn extract(&mut self, salt: &[u8], z: Self::SharedSecret) -> Result<Self::Prk, CryptoError> {
+        self.software.extract(salt, z)
+    }
+
+    fn prk(&mut self, secret: &Self::Secret) -> Result<Self::Prk, CryptoError> {
+        self.software.prk(secret)
+    }
+
+    fn expand(&mut self, prk: &Self::Prk, info: &[&[u8]]) -> Result<Self::Secret, CryptoError> {
+        self.software.expand(prk, info)
+    }
+
+    fn expand_key(
+        &mut self,
+        prk: &Self::Prk,
+        info: &[&[u8]],
+        aead: Aead,
+    ) -> Result<Self::TrafficKey, CryptoError> {
+        self.software.expand_key(prk, info, aead)
+    }
+
+    fn expand_bytes(&mut self, prk: &Self::Prk, info: &[&[u8]], out: &mut [u8]) -> Result<(), CryptoError> {
+        self.software.expand_bytes(prk, info, out)
+    }
+
+    fn mac(&mut self, key: &Self::Secret, message: &[&[u8]]) -> Result<[u8; HASH_LEN], CryptoError> {
+        self.software.mac(key, message)
+    }
+
+    fn seal(
+        &mut self,
+        key: &Self::TrafficKey,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &mut [u8],
+    ) -> Result<[u8; TAG_LEN], CryptoError> {
+        self.software.seal(key, nonce, aad, text)
+    }
+
+    fn open(
+        &mut self,
+        key: &Self::TrafficKey,
+        nonce: &[u8; NONCE_LEN],
+        aad: &[u8],
+        text: &mut [u8],
+        tag: &[u8; TAG_LEN],
+    ) -> Result<(), CryptoError> {
+        self.software.open(key, nonce, aad, text, tag)
+    }
+}

@@ -1,0 +1,277 @@
+//! Whole handshakes and sealed messages, the subject at either end.
+
+use super::aead::supports;
+use super::signature::identity;
+use super::{Bench, Failure, Property, ROOM, Subject};
+use crate::agreement::schedule::PlainKdf;
+use crate::codec::timestamp::Timestamp;
+use crate::crypto::software::{PinnedKey, Pins};
+use crate::crypto::{CryptoError, KeyId, Nobody, Provider, Signature, Signer, Verified, Verifier};
+use crate::envelope::Envelope;
+use crate::error::{Error, Peer};
+use crate::handshake::{
+    Claims, ClientConfig, ClientHandshake, ClientPolicy, ServerError, ServerFacts, ServerHandshake,
+    ServerNeed, ServerPolicy,
+};
+use crate::scheme::{Preference, Scheme};
+use crate::session::{ClientType, Committed, Mode, Now, ServerSession, Session};
+use rand_core::TryCryptoRng;
+
+const MODES: [Mode; 3] = [Mode::Plain, Mode::Confirmed, Mode::Pinned];
+const TOKEN: usize = 16;
+/// Lengths of messages.
+const LENGTHS: [usize; 4] = [0, 1, 256, 1024];
+
+/// The subject as client and as gateway, in every mode and scheme that its algorithms allow, with the software provider at the
+/// other end: handshake, messages both ways, changed ones refused, keys exported.
+///
+/// # Errors
+/// The first property that does not hold.
+pub fn handshakes<P, S, V, R>(
+    subject: &mut Subject<'_, P, S, V>,
+    bench: &mut Bench<'_, R>,
+) -> Result<(), Failure>
+where
+    P: Provider,
+    S: Signer,
+    V: FnMut(&[u8; 65], &KeyId, &[u8], &Signature) -> Result<Verified, CryptoError>,
+    R: TryCryptoRng,
+{
+    for (row, scheme) in Scheme::ELLIPTIC.into_iter().enumerate() {
+        if !supports(subject.provider, bench, scheme.aead(), row)? {
+            continue;
+        }
+        for (column, mode) in MODES.into_iter().enumerate() {
+            if mode == Mode::Plain && scheme != Scheme::EcAes2 {
+                continue; // plain mode knows one scheme
+            }
+            let case = Case { mode, scheme, number: row.wrapping_mul(MODES.len()).wrapping_add(column) };
+            as_client(subject, bench, case)?;
+            as_gateway(subject, bench, case)?;
+        }
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy)]
+struct Case {
+    mode: Mode,
+    scheme: Scheme,
+    number: usize,
+}
+
+#[inline(never)]
+fn as_client<P, S, V, R>(
+    subject: &mut Subject<'_, P, S, V>,
+    bench: &mut Bench<'_, R>,
+    case: Case,
+) -> Result<(), Failure>
+where
+    P: Provider,
+    V: FnMut(&[u8; 65], &KeyId, &[u8], &Signature) -> Result<Verified, CryptoError>,
+    R: TryCryptoRng,
+{
+    let mut identity = identity()?;
+    let key = Property::Reference.succeeds(case.number, identity.public())?;
+    let mut verifier = Trusting { point: *key.point(), verify: &mut subject.verify };
+    let signer: Option<&mut dyn Signer> =
+        Some(&mut identity).filter(|_| case.mode == Mode::Pinned).map(|s| s as _);
+    let mut pair = Pair { client: &mut *subject.provider, gateway: &mut bench.software };
+    let sessions = pair.shake(signer, &mut verifier, bench.room, case);
+    let sessions = Property::ClientHandshake.succeeds(case.number, sessions)?;
+    pair.talk(sessions, bench.room, Property::ClientMessages, case.number)
+}
+
+#[inline(never)]
+fn as_gateway<P, S, V, R>(
+    subject: &mut Subject<'_, P, S, V>,
+    bench: &mut Bench<'_, R>,
+    case: Case,
+) -> Result<(), Failure>
+where
+    P: Provider,
+    S: Signer,
+    R: TryCryptoRng,
+{
+    let pin = Property::GatewayHandshake.succeeds(case.number, PinnedKey::from_point(&subject.point))?;
+    let pins = [pin];
+    let signer: Option<&mut dyn Signer> =
+        Some(&mut *subject.signer).filter(|_| case.mode == Mode::Pinned).map(|s| s as _);
+    let mut pair = Pair { client: &mut bench.software, gateway: &mut *subject.provider };
+    let sessions = match case.mode {
+        Mode::Pinned => pair.shake(signer, &mut Pins(&pins), bench.room, case),
+        _ => pair.shake(signer, &mut Nobody, bench.room, case),
+    };
+    let sessions = Property::GatewayHandshake.succeeds(case.number, sessions)?;
+    pair.talk(sessions, bench.room, Property::GatewayMessages, case.number)
+}
+
+/// The subject's way to verify, as a verifier that trusts one key.
+struct Trusting<'v, V> {
+    point: [u8; 65],
+    verify: &'v mut V,
+}
+
+impl<V> Verifier for Trusting<'_, V>
+where
+    V: FnMut(&[u8; 65], &KeyId, &[u8], &Signature) -> Result<Verified, CryptoError>,
+{
+    fn verify(
+        &mut self,
+        kid: &KeyId,
+        message: &[u8],
+        signature: &Signature,
+    ) -> Result<Verified, CryptoError> {
+        (self.verify)(&self.point, kid, message, signature)
+    }
+}
+
+/// Admits everybody with the elliptic-curve schemes.
+struct Everybody;
+
+impl ServerPolicy for Everybody {
+    fn client(&self, _: &Claims<'_>) -> Option<ClientPolicy<'_>> {
+        Some(ClientPolicy {
+            schemes: &Scheme::ELLIPTIC,
+            preference: Preference::Client,
+            least_mode: Mode::Plain,
+        })
+    }
+}
+
+/// Two ends.
+struct Pair<'p, C, G> {
+    client: &'p mut C,
+    gateway: &'p mut G,
+}
+
+type Sessions<C, G> = (Session<C, TOKEN>, ServerSession<G>);
+
+impl<C: Provider, G: Provider> Pair<'_, C, G> {
+    #[inline(never)]
+    fn shake(
+        &mut self,
+        signer: Option<&mut dyn Signer>,
+        verifier: &mut impl Verifier,
+        buffer: &mut [u8],
+        case: Case,
+    ) -> Result<Sessions<C, G>, Error> {
+        let schemes = [case.scheme];
+        let mut config = ClientConfig::new(ClientType::Internal, "conformance", "subject", "server");
+        (config.mode, config.schemes) = (case.mode, &schemes);
+        let mut client = ClientHandshake::<C, TOKEN>::new(&config)?;
+        let mut gateway = ServerHandshake::<G>::new();
+
+        client.compute(self.client, verifier)?;
+        let length = client.hello(self.client, Now::UNKNOWN, buffer)?;
+        gateway
+            .hello(self.gateway, &Everybody, buffer.get_mut(..length).unwrap_or_default())
+            .map_err(error)?;
+        gateway.compute(self.gateway).map_err(error)?;
+        let facts = ServerFacts {
+            session_id: "dynamic-key-conformance",
+            token: "e30.e30.c2ln",
+            expire_token: 0,
+            expires_at: Timestamp::from_unix_secs(1_780_531_200),
+            expires_in: 3600,
+            instance: 7,
+            identity: signer.as_ref().map(|signer| signer.kid()),
+            plain: PlainKdf::default(),
+        };
+        let length = gateway.answer(self.gateway, &facts, buffer).map_err(error)?;
+        let answer = buffer.get_mut(..length).unwrap_or_default();
+        if let (Some(mut signer), ServerNeed::Sign) = (signer, gateway.need()) {
+            gateway.sign(&mut signer, answer).map_err(error)?;
+        }
+        client.reply(200, answer)?;
+        client.compute(self.client, verifier)?;
+        Ok((client.finish()?, gateway.finish().map_err(error)?))
+    }
+
+    /// Messages both ways; a changed copy of each is refused first.
+    #[inline(never)]
+    fn talk(
+        &mut self,
+        (mut client, gateway): Sessions<C, G>,
+        room: &mut [u8; ROOM],
+        property: Property,
+        case: usize,
+    ) -> Result<(), Failure> {
+        let (buffer, copy) = room.split_at_mut(ROOM / 2);
+        for length in LENGTHS {
+            fill(buffer, length);
+            let sealed = client.seal(self.client, Now::UNKNOWN, buffer, length);
+            let (sealed, _) = property.succeeds(case, sealed)?;
+            let request = buffer.get_mut(..sealed).unwrap_or_default();
+            let opened = open_request(self.gateway, &gateway, changed(request, copy));
+            property.refuses(case, opened.map(drop), Peer::Authentication)?;
+            let opened = property.succeeds(case, open_request(self.gateway, &gateway, request))?;
+            property.require(case, is_filled(buffer.get(opened.plaintext()), length))?;
+
+            fill(buffer, length);
+            let sealed = gateway.seal(self.gateway, opened, 200, buffer, length);
+            let sealed = property.succeeds(case, sealed.map_err(|(error, _)| error))?;
+            let answer = buffer.get_mut(..sealed).unwrap_or_default();
+            let opened = client.open(self.client, 200, changed(answer, copy)).map(drop);
+            property.refuses(case, opened, Peer::Authentication)?;
+            let opened = property.succeeds(case, client.open(self.client, 200, answer))?;
+            property.require(case, is_filled(Some(opened), length))?;
+        }
+        self.export(&client, &gateway, case)
+    }
+
+    fn export(
+        &mut self,
+        client: &Session<C, TOKEN>,
+        gateway: &ServerSession<G>,
+        case: usize,
+    ) -> Result<(), Failure> {
+        let (mut here, mut there) = ([0; 40], [0; 40]);
+        let exported = client.export(self.client, "conformance", b"context", &mut here);
+        if client.facts().mode() == Mode::Plain {
+            return Property::Export.refuses(case, exported, CryptoError::Unsupported);
+        }
+        Property::Export.succeeds(case, exported)?;
+        let exported = gateway.export(self.gateway, "conformance", b"context", &mut there);
+        Property::Export.succeeds(case, exported)?;
+        Property::Export.require(case, here == there)
+    }
+}
+
+/// Opens a request, which nobody has sent before.
+fn open_request<G: Provider>(
+    provider: &mut G,
+    session: &ServerSession<G>,
+    request: &mut [u8],
+) -> Result<Committed, Error> {
+    let envelope = Envelope::parse(request)?;
+    Ok(session.open(provider, envelope, request)?.committed())
+}
+
+/// A refusal by the gateway as the error that it is.
+fn error(error: ServerError) -> Error {
+    match error {
+        ServerError::Refuse(refusal) => Error::Refused(refusal.code),
+        ServerError::Misuse(error) => error,
+    }
+}
+
+fn fill(buffer: &mut [u8], length: usize) {
+    buffer.iter_mut().take(length).for_each(|byte| *byte = 0x42);
+}
+
+fn is_filled(text: Option<&[u8]>, length: usize) -> bool {
+    text.is_some_and(|text| text.len() == length && text.iter().all(|byte| *byte == 0x42))
+}
+
+/// A copy of an envelope whose data begin with another character.
+fn changed<'c>(envelope: &[u8], copy: &'c mut [u8]) -> &'c mut [u8] {
+    const BEFORE: &[u8] = br#""data":""#;
+    let copy = copy.get_mut(..envelope.len()).unwrap_or_default();
+    copy.copy_from_slice(envelope);
+    let data = copy.windows(BEFORE.len()).position(|window| window == BEFORE);
+    if let Some(first) = data.and_then(|at| copy.get_mut(at.saturating_add(BEFORE.len()))) {
+        *first = if *first == b'A' { b'B' } else { b'A' };
+    }
+    copy
+}
