@@ -6,6 +6,6 @@ mod write;
 pub use read::Nonce;
 pub(crate) use read::{AnswerFields, ChoiceFields, ErrorFields, Hello, MAX_NONCE, OfferFields, nonce};
 pub(crate) use write::{
-    AnswerMessage, ChoiceMessage, HelloMessage, fill_signature, hello_len, longest_answer,
+    AnswerMessage, ChoiceMessage, HelloMessage, OfferMessage, fill_signature, hello_len, longest_answer,
 };
 pub use write::{error_len, write_error};
