@@ -103,7 +103,7 @@ fn open(
 #[test]
 fn of_requests_that_race_with_one_nonce_exactly_one_is_served() {
     const THREADS: usize = 8;
-    let (gateway, store) = (gateway(), MemoryStore::new(8));
+    let (gateway, store) = (gateway(), MemoryStore::new(8, 2));
     for mode in [Mode::Plain, Mode::Confirmed] {
         let mut client = shake(&gateway, &store, mode, START).unwrap();
         for _ in 0..50 {
@@ -126,7 +126,7 @@ fn of_requests_that_race_with_one_nonce_exactly_one_is_served() {
 
 #[test]
 fn many_threads_each_with_its_session() {
-    let (gateway, store) = (gateway(), MemoryStore::new(64));
+    let (gateway, store) = (gateway(), MemoryStore::new(64, 2));
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
@@ -143,7 +143,7 @@ fn many_threads_each_with_its_session() {
 
 #[test]
 fn a_full_store_refuses_and_gives_away_only_what_has_ended() {
-    let (gateway, store) = (gateway(), MemoryStore::new(2));
+    let (gateway, store) = (gateway(), MemoryStore::new(2, 2));
     let mut first = shake(&gateway, &store, Mode::Confirmed, START).unwrap();
     let mut second = shake(&gateway, &store, Mode::Confirmed, at(30)).unwrap();
     assert!(shake(&gateway, &store, Mode::Confirmed, at(59)).is_none());
@@ -165,7 +165,7 @@ fn a_full_store_refuses_and_gives_away_only_what_has_ended() {
 
 #[test]
 fn an_ended_session_is_remembered_ten_minutes() {
-    let (gateway, store) = (gateway(), MemoryStore::new(8));
+    let (gateway, store) = (gateway(), MemoryStore::new(8, 2));
     for ended_early in [false, true] {
         let mut client = shake(&gateway, &store, Mode::Confirmed, START).unwrap();
         let ends = if ended_early { 10 } else { LIFETIME };
@@ -187,7 +187,7 @@ fn an_ended_session_is_remembered_ten_minutes() {
 
 #[test]
 fn the_sweep_erases_keys_and_forgets() {
-    let (gateway, store) = (gateway(), MemoryStore::new(200));
+    let (gateway, store) = (gateway(), MemoryStore::new(200, 2));
     let live = |store: &MemoryStore| {
         let is_live = |slot: &&Slot| matches!(slot, Slot::Live(_));
         store.shards.iter().map(|shard| shard.lock().unwrap().slots.values().filter(is_live).count()).sum()
@@ -203,7 +203,7 @@ fn the_sweep_erases_keys_and_forgets() {
 
 #[test]
 fn what_ended_early_is_not_there_for_a_request_in_flight() {
-    let (gateway, store) = (gateway(), MemoryStore::new(8));
+    let (gateway, store) = (gateway(), MemoryStore::new(8, 2));
     let client = shake(&gateway, &store, Mode::Confirmed, START).unwrap();
     let mut sessions = &store;
     let in_flight = sessions.find(client.facts().id(), START).unwrap();
@@ -213,7 +213,7 @@ fn what_ended_early_is_not_there_for_a_request_in_flight() {
 
 #[test]
 fn a_plain_session_is_exhausted_when_its_set_is_full() {
-    let (gateway, store) = (gateway(), MemoryStore::new(8));
+    let (gateway, store) = (gateway(), MemoryStore::new(8, 2));
     let client = shake(&gateway, &store, Mode::Plain, START).unwrap();
     let mut sessions = &store;
     let entry = sessions.find(client.facts().id(), START).unwrap();
@@ -231,7 +231,7 @@ fn a_plain_session_is_exhausted_when_its_set_is_full() {
 
 #[test]
 fn a_session_is_exhausted_by_its_blocks() {
-    let (gateway, store) = (gateway(), MemoryStore::new(8));
+    let (gateway, store) = (gateway(), MemoryStore::new(8, 2));
     let client = shake(&gateway, &store, Mode::Confirmed, START).unwrap();
     let mut sessions = &store;
     let entry = sessions.find(client.facts().id(), START).unwrap();
