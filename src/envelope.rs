@@ -9,8 +9,11 @@
 //! `data` is decoded and decrypted where it lies, and the plaintext is a slice of the buffer.
 
 use crate::agreement::schedule::{Label, Schedule};
+use crate::codec::cursor::Writer;
+use crate::codec::json::Value;
 use crate::codec::{BufferTooSmall, base64, json};
 use crate::crypto::provider::{Aead, CryptoError, NONCE_LEN, Provider, TAG_LEN};
+use crate::crypto::signature::{SIGNATURE_LEN, Signature};
 use crate::error::{Code, Error, Peer};
 use crate::nonce::WireNonce;
 use core::ops::Range;
@@ -145,6 +148,33 @@ pub fn seal<P: Provider>(
     Ok(too_small.needed)
 }
 
+/// What stands around the signature of an introduction, in the place of the envelope's last brace.
+const INTRODUCTION: [&[u8]; 2] = [br#","identity":{"signature":""#, br#""}}"#];
+
+/// By how many bytes [`introduce`] makes an envelope longer: 114.
+pub const INTRODUCTION_LEN: usize =
+    INTRODUCTION[0].len() + base64::url_encoded_len(SIGNATURE_LEN) + INTRODUCTION[1].len() - 1;
+
+/// Attaches the client's signature to a request that was sealed into the first `length` bytes of `buffer`, as mutual mode
+/// wants it until the first response has been opened (§2.3). Returns the length of the whole.
+///
+/// # Errors
+/// [`Error::BufferTooSmall`] with `length` + [`INTRODUCTION_LEN`], and nothing has changed.
+pub fn introduce(buffer: &mut [u8], length: usize, signature: &Signature) -> Result<usize, Error> {
+    let needed = length.saturating_add(INTRODUCTION_LEN);
+    let too_small = BufferTooSmall { needed };
+    let place = buffer.get_mut(length.saturating_sub(1)..needed).ok_or(too_small)?;
+    let mut out = Writer::new(place);
+    let [before, after] = INTRODUCTION;
+    out.put(before);
+    if let Some(room) = out.reserve(base64::url_encoded_len(SIGNATURE_LEN)) {
+        base64::url_encode(signature, room)?;
+    }
+    out.put(after);
+    out.finish()?;
+    Ok(needed)
+}
+
 /// An envelope that has been parsed and decoded, not yet opened.
 #[derive(Clone, Debug)]
 #[must_use]
@@ -152,6 +182,8 @@ pub struct Envelope {
     nonce: WireNonce,
     /// Where ciphertext ‖ tag stand in the buffer.
     data: Range<usize>,
+    /// Where the member `identity` stands, as it came.
+    identity: Option<Range<usize>>,
 }
 
 /// What came for an answer: an envelope, or an error of the gateway outside one.
@@ -187,6 +219,23 @@ impl Envelope {
         self.data.start..self.data.end.saturating_sub(TAG_LEN)
     }
 
+    /// The client's signature beside the envelope, which mutual mode wants until the first response has been opened (§2.3);
+    /// `buffer` is the one that was parsed. Nothing of it has been verified.
+    ///
+    /// # Errors
+    /// [`Peer::Malformed`] for an `identity` that is no object with a signature of 64 bytes in base64url.
+    pub fn introduction(&self, buffer: &[u8]) -> Result<Option<Signature>, Error> {
+        let Some(identity) = self.identity.clone() else { return Ok(None) };
+        let malformed = Error::Peer(Peer::Malformed);
+        let identity = json::value(buffer.get(identity).ok_or(malformed)?)?;
+        let [Some(signature)] = identity.members(&["signature"])? else { return Err(malformed) };
+        let mut room = [0; SIGNATURE_LEN];
+        match signature.string()?.base64url(&mut room) {
+            Ok(bytes) if bytes.len() == SIGNATURE_LEN => Ok(Some(room)),
+            _ => Err(malformed),
+        }
+    }
+
     /// Verifies and decrypts in place; `buffer` is the one that was parsed. Returns the plaintext.
     ///
     /// # Errors
@@ -212,18 +261,18 @@ impl Answer {
     /// [`Peer::Malformed`] as [`Envelope::parse`], or for neither an envelope nor an error.
     pub fn parse(buffer: &mut [u8]) -> Result<Self, Error> {
         let malformed = Error::Peer(Peer::Malformed);
-        let (nonce, data, plain) = if let Some((nonce, data)) = as_sealed(buffer) {
-            (nonce, data, true)
+        let (nonce, data, plain, identity) = if let Some((nonce, data)) = as_sealed(buffer) {
+            (nonce, data, true, None)
         } else {
-            match json::object(buffer, &["nonce", "data", "code"])? {
-                [Some(nonce), Some(data), _] => {
+            match json::object(buffer, &["nonce", "data", "code", "identity"])? {
+                [Some(nonce), Some(data), _, identity] => {
                     let mut bytes = [0; NONCE_LEN];
                     let nonce = nonce.string()?.base64(&mut bytes).map_err(|_| malformed)?;
                     let nonce = WireNonce::from_bytes(nonce.try_into().map_err(|_| malformed)?);
                     let data = data.string()?;
-                    (nonce, data.range(), data.is_plain())
+                    (nonce, data.range(), data.is_plain(), identity.map(Value::range))
                 }
-                [None, None, Some(code)] => {
+                [None, None, Some(code), _] => {
                     let mut name = [0; 64];
                     let code = code.string()?.copy_to(&mut name).ok().and_then(Code::from_name);
                     return Ok(Self::Error(code));
@@ -239,7 +288,7 @@ impl Answer {
             return Err(malformed);
         }
         let data = data.start..data.start.saturating_add(length);
-        Ok(Self::Envelope(Envelope { nonce, data }))
+        Ok(Self::Envelope(Envelope { nonce, data, identity }))
     }
 }
 
@@ -289,7 +338,7 @@ mod tests {
     /// What was parsed, and the bytes that the data were decoded to.
     fn parsed(mut text: Vec<u8>) -> String {
         match Answer::parse(&mut text) {
-            Ok(Answer::Envelope(Envelope { nonce, data })) => format!("{nonce:?} {:?}", &text[data]),
+            Ok(Answer::Envelope(Envelope { nonce, data, .. })) => format!("{nonce:?} {:?}", &text[data]),
             other => format!("{other:?}"),
         }
     }

@@ -12,8 +12,8 @@
 mod support;
 
 use dynamic_key::codec::timestamp::Timestamp;
-use dynamic_key::crypto::Signer;
 use dynamic_key::crypto::software::Software;
+use dynamic_key::crypto::{Signer, Verified};
 use dynamic_key::gateway::sessions::{Replay, SlotHandle};
 use dynamic_key::gateway::{FixedStore, Opened, SessionStore, StoreError};
 use dynamic_key::nonce::WireNonce;
@@ -35,6 +35,7 @@ struct Shared(Arc<Mutex<HashMap<String, Entry>>>);
 struct Entry {
     session: Arc<ServerSession<Soft>>,
     replay: Replay<32, 64>,
+    half_open: bool,
 }
 
 impl SessionStore<Soft> for Shared {
@@ -52,7 +53,8 @@ impl SessionStore<Soft> for Shared {
 
     fn insert(&mut self, session: ServerSession<Soft>, _: Timestamp) -> Result<(), StoreError> {
         let replay = Replay::new(session.mode());
-        let entry = Entry { session: Arc::new(session), replay };
+        let half_open = session.claimed().is_some();
+        let entry = Entry { session: Arc::new(session), replay, half_open };
         self.0.lock().unwrap().insert(entry.session.id().into(), entry);
         Ok(())
     }
@@ -63,6 +65,15 @@ impl SessionStore<Soft> for Shared {
 
     fn charge(&mut self, handle: &Self::Handle, blocks: u64) -> Result<(), StoreError> {
         self.0.lock().unwrap().get_mut(handle.id()).ok_or(StoreError::Ended)?.replay.charge(blocks)
+    }
+
+    fn is_half_open(&self, handle: &Self::Handle) -> Result<bool, StoreError> {
+        Ok(self.0.lock().unwrap().get(handle.id()).ok_or(StoreError::Ended)?.half_open)
+    }
+
+    fn prove(&mut self, handle: &Self::Handle, _: Verified) -> Result<(), StoreError> {
+        self.0.lock().unwrap().get_mut(handle.id()).ok_or(StoreError::Ended)?.half_open = false;
+        Ok(())
     }
 
     fn end(&mut self, id: &str, _: Timestamp) {
@@ -178,6 +189,15 @@ impl SessionStore<Soft> for Flaky<'_> {
     fn charge(&mut self, handle: &SlotHandle, blocks: u64) -> Result<(), StoreError> {
         self.up("charge")?;
         SessionStore::<Soft>::charge(self.inner, handle, blocks)
+    }
+
+    fn is_half_open(&self, handle: &SlotHandle) -> Result<bool, StoreError> {
+        SessionStore::<Soft>::is_half_open(self.inner, handle)
+    }
+
+    fn prove(&mut self, handle: &SlotHandle, proof: Verified) -> Result<(), StoreError> {
+        self.up("prove")?;
+        SessionStore::<Soft>::prove(self.inner, handle, proof)
     }
 
     fn end(&mut self, id: &str, now: Timestamp) {

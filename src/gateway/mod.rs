@@ -18,7 +18,7 @@ pub mod token;
 
 pub use admitted::{Admitted, Opened, Reply, Responder, Sealed};
 pub use allowlist::{Allowlist, Rule};
-pub use clients::{Clients, KnownClient};
+pub use clients::{Clients, KnownClient, RegisteredIdentity};
 pub use head::Head;
 pub use sessions::{FixedStore, SessionStore, StoreError};
 pub use token::TokenKey;
@@ -27,7 +27,7 @@ use crate::agreement::schedule::PlainKdf;
 use crate::codec::base64;
 use crate::codec::timestamp::Timestamp;
 use crate::crypto::software::{PinnedKey, Pins};
-use crate::crypto::{KeyId, Provider, Signer, Verifier};
+use crate::crypto::{KeyId, Provider, Signature, Signer, Verifier};
 use crate::envelope::{self, Envelope};
 use crate::error::{Code, Error, Misuse};
 use crate::handshake::dynamic_key::{error_len, longest_answer, write_error};
@@ -176,7 +176,8 @@ impl<'c, C: ServerPolicy> Gateway<'c, C> {
     }
 
     /// Opens `POST /api/request/v2`: `buffer` holds the body in its first `length` bytes, and then the plaintext or an
-    /// answer. The checks come in the order of §2.4: parse → session → expiry → token → authenticate → commit → route.
+    /// answer. The checks come in the order of §2.4: parse → session → expiry → token → authenticate → commit → identity →
+    /// route.
     ///
     /// # Errors
     /// [`Error::BufferTooSmall`] for a buffer that has not [`ERROR_ROOM`] for an answer: nothing has changed. Whatever the
@@ -195,10 +196,11 @@ impl<'c, C: ServerPolicy> Gateway<'c, C> {
         if buffer.len() < needed {
             return Err(Error::BufferTooSmall { needed });
         }
-        let (session, committed) = match self.commit(provider, store, now, head, (&mut *buffer, length)) {
-            Ok(opened) => opened,
-            Err(error) => return refuse(error, buffer).map(Opened::Reply),
-        };
+        let (session, committed, introduction) =
+            match self.commit(provider, store, now, head, (&mut *buffer, length)) {
+                Ok(opened) => opened,
+                Err(error) => return refuse(error, buffer).map(Opened::Reply),
+            };
         let Some((client, mode)) =
             store.session(&session).map(|session| (session.client().clone(), session.mode()))
         else {
@@ -207,7 +209,8 @@ impl<'c, C: ServerPolicy> Gateway<'c, C> {
         let plaintext = committed.plaintext();
         let responder = Responder { session, committed };
         let text = buffer.get_mut(plaintext.clone()).unwrap_or_default();
-        let code = match self.admit(&client, mode, text) {
+        let proven = self.prove(store, &responder.session, introduction.as_ref());
+        let code = match proven.and_then(|()| self.admit(&client, mode, text)) {
             Ok((rule, layout)) => {
                 let request = layout.view(buffer.get(plaintext).unwrap_or_default())?;
                 return Ok(Opened::Admitted(Admitted { request, rule, client, responder }));
@@ -229,7 +232,7 @@ impl<'c, C: ServerPolicy> Gateway<'c, C> {
         now: Timestamp,
         head: &Head<'_>,
         (buffer, length): (&mut [u8], usize),
-    ) -> Step<(S::Handle, Committed)> {
+    ) -> Step<(S::Handle, Committed, Option<Signature>)> {
         head.check()?;
         let body = body_of(buffer, length)?;
         let envelope = Envelope::parse(body)?;
@@ -245,9 +248,31 @@ impl<'c, C: ServerPolicy> Gateway<'c, C> {
             audience: self.audience,
         };
         self.verify(head.token()?, &expected, now)?;
+        let introduction = match session.claimed() {
+            Some(_) => envelope.introduction(body)?,
+            None => None,
+        };
         let opened = session.open(provider, envelope, body)?;
         store.commit(&handle, opened.nonce())?;
-        Ok((handle, opened.committed()))
+        Ok((handle, opened.committed(), introduction))
+    }
+
+    /// Verifies the client's signature where its session is half-open (§2.3). Slow, then.
+    fn prove<P: Provider, S: SessionStore<P>>(
+        &self,
+        store: &mut S,
+        handle: &S::Handle,
+        introduction: Option<&Signature>,
+    ) -> Result<(), Code> {
+        let unavailable = |_| Code::StoreUnavailable;
+        let claimed = store.session(handle).and_then(|session| session.claimed().copied());
+        let Some(claimed) = claimed else { return Ok(()) };
+        if !store.is_half_open(handle).map_err(unavailable)? {
+            return Ok(());
+        }
+        let signature = introduction.ok_or(Code::ClientNotAllowed)?;
+        let proof = self.clients.verify(claimed.kid(), claimed.statement().as_bytes(), signature);
+        store.prove(handle, proof.map_err(|_| Code::ClientNotAllowed)?).map_err(unavailable)
     }
 
     fn verify(&self, token: &str, expected: &Expected<'_>, now: Timestamp) -> Result<(), Code> {

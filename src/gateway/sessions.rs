@@ -1,7 +1,7 @@
 //! Where a gateway keeps its sessions: the [`SessionStore`], and one of fixed capacity without a heap.
 
 use crate::codec::timestamp::Timestamp;
-use crate::crypto::Provider;
+use crate::crypto::{Provider, Verified};
 use crate::nonce::{WireNonce, limit};
 use crate::replay::{NonceSet, NonceSetError, Window};
 use crate::session::{Mode, ServerSession, SessionId};
@@ -9,6 +9,10 @@ use core::fmt;
 
 /// How long an ended session is remembered, so that its requests are told SESSION_EXPIRED: ten minutes (§2.4).
 pub const REMEMBERED_MILLIS: u64 = 10 * 60 * 1000;
+
+/// How long a session of mutual mode stays half-open, without a verified signature of its client: 30 s, and then it is
+/// unknown (§2.3).
+pub const HALF_OPEN_MILLIS: u64 = 30 * 1000;
 
 /// Why a store does not give a session, or takes no nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +53,8 @@ pub trait SessionStore<P: Provider> {
     /// Keeps a session readable for as long as it is held, as far as the store can: a counted pointer, or a slot.
     type Handle;
 
-    /// The session with this id. One whose end has come at `now` has ended.
+    /// The session with this id. One whose end has come at `now` has ended; one that has been half-open for
+    /// [`HALF_OPEN_MILLIS`] is unknown.
     ///
     /// # Errors
     /// [`StoreError::Unknown`], [`StoreError::Ended`], [`StoreError::Unavailable`].
@@ -58,10 +63,11 @@ pub trait SessionStore<P: Provider> {
     /// The session behind a handle; `None` once the store has given its place away.
     fn session<'s>(&'s self, handle: &'s Self::Handle) -> Option<&'s ServerSession<P>>;
 
-    /// Stores a new session, evicting none that lives.
+    /// Stores a new session, evicting none that lives. One that [claims](ServerSession::claimed) an identity begins
+    /// half-open; how many may be so at once is bounded.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the store is full or cannot answer.
+    /// [`StoreError::Unavailable`] when the store is full, has its fill of half-open sessions, or cannot answer.
     fn insert(&mut self, session: ServerSession<P>, now: Timestamp) -> Result<(), StoreError>;
 
     /// Checks that the request with this nonce, which has been authenticated, is not a replay, and remembers it: one
@@ -77,6 +83,18 @@ pub trait SessionStore<P: Provider> {
     /// # Errors
     /// [`StoreError::Exhausted`] past [`limit::BLOCKS`]: the session has been ended. [`StoreError::Unavailable`].
     fn charge(&mut self, handle: &Self::Handle, blocks: u64) -> Result<(), StoreError>;
+
+    /// Whether the session is half-open: its client's identity is claimed and not proven yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Ended`], [`StoreError::Unavailable`].
+    fn is_half_open(&self, handle: &Self::Handle) -> Result<bool, StoreError>;
+
+    /// Remembers that the client's signature was verified, of which `proof` is the evidence: the session is open.
+    ///
+    /// # Errors
+    /// [`StoreError::Ended`], [`StoreError::Unavailable`].
+    fn prove(&mut self, handle: &Self::Handle, proof: Verified) -> Result<(), StoreError>;
 
     /// Ends a session. It is remembered for [`REMEMBERED_MILLIS`]. An unknown id is none.
     fn end(&mut self, id: &str, now: Timestamp);
@@ -142,12 +160,23 @@ pub struct FixedStore<P: Provider, const SESSIONS: usize, const WINDOW: usize = 
     slots: [Slot<P, WINDOW, PLAIN>; SESSIONS],
     /// How many sessions have been inserted: tells a slot's tenants apart.
     inserted: u64,
+    /// How many may be half-open at once.
+    max_half_open: usize,
 }
 
+#[expect(clippy::large_enum_variant, reason = "sessions stand in place: there is no heap")]
 enum Slot<P: Provider, const WINDOW: usize, const PLAIN: usize> {
     Free,
-    Live { session: ServerSession<P>, replay: Replay<WINDOW, PLAIN>, number: u64 },
-    Ended { id: SessionId, at: Timestamp },
+    Live {
+        session: ServerSession<P>,
+        replay: Replay<WINDOW, PLAIN>,
+        number: u64,
+        half_open: Option<Timestamp>,
+    },
+    Ended {
+        id: SessionId,
+        at: Timestamp,
+    },
 }
 
 /// Names a session of a [`FixedStore`]: its slot, and which of the slot's tenants it is.
@@ -160,10 +189,16 @@ pub struct SlotHandle {
 impl<P: Provider, const SESSIONS: usize, const WINDOW: usize, const PLAIN: usize>
     FixedStore<P, SESSIONS, WINDOW, PLAIN>
 {
-    /// A store without sessions.
+    /// A store without sessions, of which half may be half-open at once.
     #[must_use]
     pub fn new() -> Self {
-        Self { slots: [const { Slot::Free }; SESSIONS], inserted: 0 }
+        Self::with_half_open(SESSIONS.div_ceil(2))
+    }
+
+    /// A store without sessions, of which `max` may be half-open at once: none refuses mutual mode.
+    #[must_use]
+    pub fn with_half_open(max: usize) -> Self {
+        Self { slots: [const { Slot::Free }; SESSIONS], inserted: 0, max_half_open: max }
     }
 
     /// Ends what has expired and forgets what has ended long ago.
@@ -172,6 +207,11 @@ impl<P: Provider, const SESSIONS: usize, const WINDOW: usize, const PLAIN: usize
             match slot {
                 Slot::Live { session, .. } if now >= session.ends() => {
                     *slot = Slot::Ended { id: session.id.clone(), at: session.ends() };
+                }
+                Slot::Live { half_open: Some(since), .. }
+                    if now >= since.saturating_add_millis(HALF_OPEN_MILLIS) =>
+                {
+                    *slot = Slot::Free;
                 }
                 _ => {}
             }
@@ -247,6 +287,12 @@ impl<P: Provider, const SESSIONS: usize, const WINDOW: usize, const PLAIN: usize
 
     fn insert(&mut self, session: ServerSession<P>, now: Timestamp) -> Result<(), StoreError> {
         self.tidy(now);
+        let half_open = session.claimed().map(|_| now);
+        let is_half_open =
+            |slot: &&Slot<P, WINDOW, PLAIN>| matches!(slot, Slot::Live { half_open: Some(_), .. });
+        if half_open.is_some() && self.slots.iter().filter(is_half_open).count() >= self.max_half_open {
+            return Err(StoreError::Unavailable);
+        }
         // A free slot, or that of the session which ended first.
         let ended_at = |slot: &Slot<P, WINDOW, PLAIN>| match slot {
             Slot::Free => Some(Timestamp::from_unix_millis(0)),
@@ -257,7 +303,7 @@ impl<P: Provider, const SESSIONS: usize, const WINDOW: usize, const PLAIN: usize
         let (_, slot) = slots.min_by_key(|(at, _)| *at).ok_or(StoreError::Unavailable)?;
         self.inserted = self.inserted.saturating_add(1);
         let replay = Replay::new(session.mode());
-        *slot = Slot::Live { session, replay, number: self.inserted };
+        *slot = Slot::Live { session, replay, number: self.inserted, half_open };
         Ok(())
     }
 
@@ -269,6 +315,23 @@ impl<P: Provider, const SESSIONS: usize, const WINDOW: usize, const PLAIN: usize
     fn charge(&mut self, handle: &SlotHandle, blocks: u64) -> Result<(), StoreError> {
         let outcome = self.replay(handle)?.charge(blocks);
         self.settle(handle, outcome)
+    }
+
+    fn is_half_open(&self, handle: &SlotHandle) -> Result<bool, StoreError> {
+        match self.slots.get(handle.slot) {
+            Some(Slot::Live { half_open, number, .. }) if *number == handle.number => Ok(half_open.is_some()),
+            _ => Err(StoreError::Ended),
+        }
+    }
+
+    fn prove(&mut self, handle: &SlotHandle, _: Verified) -> Result<(), StoreError> {
+        match self.slots.get_mut(handle.slot) {
+            Some(Slot::Live { half_open, number, .. }) if *number == handle.number => {
+                *half_open = None;
+                Ok(())
+            }
+            _ => Err(StoreError::Ended),
+        }
     }
 
     fn end(&mut self, id: &str, now: Timestamp) {

@@ -8,6 +8,6 @@ pub(crate) use read::{
     AnswerFields, ChoiceFields, ErrorFields, Hello, IdentityFields, MAX_NONCE, OfferFields, nonce,
 };
 pub(crate) use write::{
-    AnswerMessage, ChoiceMessage, HelloMessage, fill_signature, hello_len, longest_answer,
+    AnswerMessage, ChoiceMessage, HelloMessage, OfferMessage, fill_signature, hello_len, longest_answer,
 };
 pub use write::{error_len, write_error};

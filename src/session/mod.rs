@@ -6,7 +6,7 @@ pub mod server;
 
 pub use client::{Exchange, Facts, Opener, Sealer, Session};
 pub use clock::{Expiry, Now, Uptime};
-pub use server::{Committed, Opened, ServerSession};
+pub use server::{ClaimedIdentity, Committed, Opened, ServerSession};
 
 use crate::codec::json::Str;
 use crate::crypto::provider::{CryptoError, Provider};

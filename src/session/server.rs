@@ -2,7 +2,10 @@
 //! the store's, so that a message is opened and sealed without a lock.
 
 use super::{ClientFacts, Mode, SessionId, export};
+use crate::agreement::proof::{Role, Statement};
+use crate::agreement::transcript::TranscriptHash;
 use crate::codec::timestamp::Timestamp;
+use crate::crypto::KeyId;
 use crate::crypto::provider::{CryptoError, Provider};
 use crate::envelope::{self, Aad, Envelope, Traffic};
 use crate::error::{Error, Peer};
@@ -22,6 +25,30 @@ pub struct ServerSession<P: Provider> {
     /// The first four bytes of its responses' nonces: random with the top bit set in plain mode, else the instance.
     pub(crate) prefix: [u8; 4],
     pub(crate) exporter: Option<P::Secret>,
+    /// In mutual mode.
+    pub(crate) claimed: Option<ClaimedIdentity>,
+}
+
+/// The identity that a client of mutual mode claims, and what its signature has to be over: whether it was verified is the
+/// store's to know.
+#[derive(Clone, Copy, Debug)]
+pub struct ClaimedIdentity {
+    pub(crate) kid: KeyId,
+    pub(crate) transcript: TranscriptHash,
+}
+
+impl ClaimedIdentity {
+    /// The id of the key that must sign.
+    #[must_use]
+    pub const fn kid(&self) -> &KeyId {
+        &self.kid
+    }
+
+    /// What must be signed, 54 bytes.
+    #[must_use]
+    pub fn statement(&self) -> Statement {
+        Statement::new(Role::Client, &self.transcript)
+    }
 }
 
 /// A request that was authenticated, not yet committed: it may be a replay until the store has said otherwise.
@@ -87,6 +114,12 @@ impl<P: Provider> ServerSession<P> {
     #[must_use]
     pub const fn scheme(&self) -> Scheme {
         self.scheme
+    }
+
+    /// The identity that the client claims, in mutual mode: until its signature has been verified the session is half-open.
+    #[must_use]
+    pub const fn claimed(&self) -> Option<&ClaimedIdentity> {
+        self.claimed.as_ref()
     }
 
     /// When it ends: `now ≥ ends` is expired.

@@ -70,10 +70,10 @@ impl Door {
     pub(crate) fn new(exchange: &Value, policy: Policy, instance: u32, random: &[u8]) -> Self {
         let identity = exchange.get("serverIdentity").map(identity_of);
         let pinned = identity.as_ref().map(|identity| identity.public().unwrap());
-        let end = ServerEnd::new(exchange, policy.clone(), identity);
+        let end = ServerEnd::new(exchange, policy, identity);
         let (session, provider) = end.shake(instance, random);
         let gateway = Gateway {
-            clients: policy,
+            clients: end.policy,
             allowlist: Allowlist::new(&RULES).unwrap(),
             audience: AUDIENCE,
             tokens: TokenKey::hs256(&[3; 32]).unwrap(),

@@ -1,10 +1,11 @@
 //! The crate's two ends, made to follow a vector to the byte: with its private keys, its nonces and its facts.
 
 use crate::support::Script;
-use crate::vector::{Members, unbase64};
+use crate::vector::{Members, key_of, unbase64};
+use dynamic_key::Secret;
 use dynamic_key::codec::timestamp::Timestamp;
-use dynamic_key::crypto::Signer;
 use dynamic_key::crypto::software::{Identity, PinnedKey, Pins, Software};
+use dynamic_key::crypto::{CryptoError, KeyId, Signature, Signer, Verified, Verifier};
 use dynamic_key::handshake::{
     Claims, ClientConfig, ClientHandshake, ClientNeed, ClientPolicy, ServerFacts, ServerHandshake,
     ServerNeed, ServerPolicy,
@@ -21,6 +22,10 @@ pub(crate) type ClientSession = Session<Scripted, 4096, 4>;
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
     pub(crate) clients: Vec<(ClientType, String)>,
+    /// The ids of registered identities, each with type, clientId and device.id.
+    identities: Vec<(KeyId, ClientType, String, String)>,
+    /// Their keys, where the vectors have them.
+    keys: Vec<PinnedKey>,
     schemes: Vec<Scheme>,
     preference: Preference,
     least_mode: Mode,
@@ -36,8 +41,14 @@ impl Policy {
         let client = |client: &Value| {
             (ClientType::from_name(client.text("type")).unwrap(), client.text("clientId").into())
         };
+        let identity = |identity: &Value| {
+            let (kind, id) = client(identity);
+            (KeyId::parse(identity.text("kid")).unwrap(), kind, id, identity.text("deviceId").into())
+        };
         Self {
             clients: gateway.list("clients").iter().map(client).collect(),
+            identities: gateway.list("identities").iter().map(identity).collect(),
+            keys: vec![],
             schemes: gateway
                 .texts("schemes")
                 .into_iter()
@@ -58,11 +69,22 @@ impl ServerPolicy for Policy {
         let known =
             |(kind, id): &&(ClientType, String)| *kind == claims.client_type && id == claims.client_id;
         self.clients.iter().find(known)?;
+        let bound = |(kid, kind, id, device): &(KeyId, ClientType, String, String)| {
+            claims.kid == Some(kid)
+                && (*kind, &**id, &**device) == (claims.client_type, claims.client_id, claims.device_id)
+        };
+        if claims.kid.is_some() && !self.identities.iter().any(bound) {
+            return None;
+        }
         Some(ClientPolicy {
             schemes: &self.schemes,
             preference: self.preference,
             least_mode: self.least_mode,
         })
+    }
+
+    fn verify(&self, kid: &KeyId, message: &[u8], signature: &Signature) -> Result<Verified, CryptoError> {
+        Pins(&self.keys).verify(kid, message, signature)
     }
 }
 
@@ -73,13 +95,14 @@ pub(crate) struct ClientEnd {
     mode: Mode,
     private: Vec<u8>,
     pins: Vec<PinnedKey>,
+    identity: Option<Identity>,
     /// The prefix of plain mode's nonces.
     prefix: Vec<u8>,
 }
 
 impl ClientEnd {
     /// The client that sent the hello `text`; `None` where ours could not have: it offers no features, no scheme that it
-    /// does not know, and no identity.
+    /// does not know.
     pub(crate) fn new(mode: &str, private: Vec<u8>, text: &str, pins: Vec<PinnedKey>) -> Option<Self> {
         let hello: Value = serde_json::from_str(text).unwrap();
         let offer = hello.get("keyAgreement");
@@ -88,11 +111,19 @@ impl ClientEnd {
         })?;
         let ours = offer.is_none_or(|offer| {
             let features = offer.get("features").and_then(Value::as_array).map_or(0, Vec::len);
-            features == 0 && !offer.has("identity") && offer.base64("nonce").len() == 16
+            features == 0 && offer.base64("nonce").len() == 16
         });
         let mode = Mode::from_name(mode).unwrap();
         let prefix = vec![0x2a, 0x2b, 0x2c, 0x2d];
-        ours.then_some(Self { hello, schemes, mode, private, pins, prefix })
+        let identity = offer.and_then(|offer| offer.get("identity")).map(|claimed| {
+            // All vectors have one client identity, whose private key is 31.
+            let mut scalar = Secret::zero();
+            scalar.as_mut_bytes()[31] = 31;
+            let identity = Identity::from_bytes(&scalar).unwrap();
+            assert_eq!(identity.kid().as_str(), claimed.text("kid"));
+            identity
+        });
+        ours.then_some(Self { hello, schemes, mode, private, pins, identity, prefix })
     }
 
     pub(crate) fn mode(&self) -> Mode {
@@ -104,6 +135,7 @@ impl ClientEnd {
         let (device, client) = (&self.hello["device"], &self.hello["client"]);
         let config = ClientConfig {
             mode: self.mode,
+            identity: self.identity.as_ref().map(Signer::kid),
             schemes: if self.schemes.is_empty() { &Scheme::ELLIPTIC } else { &self.schemes },
             ..ClientConfig::new(
                 ClientType::from_name(client.text("type")).unwrap(),
@@ -125,20 +157,27 @@ impl ClientEnd {
         for member in ["clientPublicKey", "device", "client"] {
             assert_eq!(written[member], self.hello[member]);
         }
-        for member in ["supportedSchemes", "nonce"] {
+        for member in ["supportedSchemes", "nonce", "identity"] {
             assert_eq!(written["keyAgreement"][member], self.hello["keyAgreement"][member]);
         }
         (handshake, provider)
     }
 
     /// Takes the answer, up to the session.
-    pub(crate) fn accept(&self, status: u16, answer: &[u8]) -> Result<(ClientSession, Scripted), Error> {
+    pub(crate) fn accept(&self, status: u16, answer: &[u8]) -> Result<Accepted, Error> {
         let (mut handshake, mut provider) = self.start();
         let outcome = handshake
             .reply(status, answer)
             .and_then(|()| handshake.compute(&mut provider, &mut Pins(&self.pins)));
+        if outcome == Ok(ClientNeed::Sign) {
+            handshake.sign(&mut self.identity.clone().unwrap()).unwrap();
+        }
         match outcome {
-            Ok(ClientNeed::Finish) => Ok((handshake.finish().unwrap(), provider)),
+            Ok(ClientNeed::Finish | ClientNeed::Sign) => {
+                let introduction = handshake.introduction().copied();
+                assert_eq!(introduction.is_some(), self.mode == Mode::Mutual);
+                Ok(Accepted { session: handshake.finish().unwrap(), provider, introduction })
+            }
             // The machine asks for another key where a 409 may be followed.
             Ok(need) => panic!("{need:?}"),
             Err(error) => {
@@ -150,11 +189,19 @@ impl ClientEnd {
     }
 }
 
+/// What a client has once it has accepted an answer.
+pub(crate) struct Accepted {
+    pub(crate) session: ClientSession,
+    pub(crate) provider: Scripted,
+    /// Its signature, in mutual mode.
+    pub(crate) introduction: Option<Signature>,
+}
+
 /// The gateway's end of an exchange.
 pub(crate) struct ServerEnd<'v> {
     exchange: &'v Value,
     identity: Option<Identity>,
-    policy: Policy,
+    pub(crate) policy: Policy,
 }
 
 impl<'v> ServerEnd<'v> {
@@ -163,6 +210,12 @@ impl<'v> ServerEnd<'v> {
         let claims = &exchange["hello"]["expect"];
         let kind = ClientType::from_name(claims.text("clientType")).unwrap();
         policy.clients.push((kind, claims.text("clientId").into()));
+        if let Some(identity) = exchange.get("clientIdentity") {
+            let kid = KeyId::parse(identity.text("kid")).unwrap();
+            let bound = (kid, kind, claims.text("clientId").into(), claims.text("deviceId").into());
+            policy.identities.push(bound);
+            policy.keys.push(key_of(&identity["jwk"]));
+        }
         Self { exchange, identity, policy }
     }
 
@@ -209,7 +262,12 @@ impl<'v> ServerEnd<'v> {
         }
         self.check_answer(&serde_json::from_slice(&text[..length]).unwrap());
         let session = server.finish().unwrap();
-        assert_eq!(session.mode(), if mode == "plain" { Mode::Plain } else { Mode::Confirmed });
+        let expected = match mode {
+            "plain" => Mode::Plain,
+            "mutual" => Mode::Mutual,
+            _ => Mode::Confirmed,
+        };
+        assert_eq!(session.mode(), expected);
         (session, provider)
     }
 

@@ -47,6 +47,8 @@ pub struct Config {
     pub preference: Preference,
     /// The clients. None is an error: everybody would be refused.
     pub clients: Vec<Client>,
+    /// The identities of clients in mutual mode.
+    pub identities: Vec<Identity>,
     /// The routes; by default those of the Dynamic Key V2 documentation, for internal clients.
     pub routes: Vec<Route>,
     /// The origins whose pages may call this gateway from a browser, such as `https://app.example`.
@@ -67,6 +69,21 @@ pub struct Client {
     /// The least mode of its sessions.
     #[serde(default, deserialize_with = "names::some")]
     pub least_mode: Option<Mode>,
+}
+
+/// An identity of a client, bound to exactly this type, client and device.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// The file of its public key: SPKI PEM or JWK.
+    pub key: PathBuf,
+    /// `client.type`.
+    #[serde(rename = "type", deserialize_with = "names::one")]
+    pub client_type: ClientType,
+    /// `client.clientId`: that of a configured client.
+    pub client: String,
+    /// `device.id`.
+    pub device: String,
 }
 
 /// A route and who reaches it.
@@ -118,6 +135,8 @@ pub struct Limits {
     pub connections: usize,
     /// The most sessions at a time. One takes less than 1 KB, a plain one 16 bytes more for each request it carries.
     pub sessions: usize,
+    /// The most sessions at a time whose client has not yet proven the identity that it claims.
+    pub half_open_sessions: usize,
     /// Handshakes of one source in a minute; 0 is no limit.
     pub handshakes_per_minute: u32,
     /// Envelopes of one source in a minute that fail session, token or tag; 0 is no limit.
@@ -136,6 +155,7 @@ impl Default for Limits {
             drain: Duration::from_secs(10),
             connections: 4096,
             sessions: 100_000,
+            half_open_sessions: 1_000,
             handshakes_per_minute: 120,
             failures_per_minute: 60,
         }
@@ -158,6 +178,7 @@ impl Default for Config {
             schemes: Scheme::ELLIPTIC.to_vec(),
             preference: Preference::Client,
             clients: Vec::new(),
+            identities: Vec::new(),
             routes: default_routes(),
             cors_origins: Vec::new(),
             limits: Limits::default(),
@@ -202,7 +223,8 @@ impl Config {
         let text = std::fs::read_to_string(path).map_err(read)?;
         let mut config = Self::from_toml(&text).map_err(|error| error.in_file(path))?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        for file in [&mut config.identity, &mut config.token_secret].into_iter().flatten() {
+        let own = [&mut config.identity, &mut config.token_secret].into_iter().flatten();
+        for file in own.chain(config.identities.iter_mut().map(|identity| &mut identity.key)) {
             *file = folder.join(&*file);
         }
         Ok(config)

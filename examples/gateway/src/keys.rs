@@ -6,8 +6,9 @@ use dynamic_key::crypto::software::{Identity, PinnedKey};
 use dynamic_key::gateway::TokenKey;
 use getrandom::SysRng;
 use getrandom::rand_core::TryRng;
-use p256::SecretKey;
+use p256::elliptic_curve::sec1::ToSec1Point;
 use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding};
+use p256::{PublicKey, SecretKey};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::fmt;
@@ -70,6 +71,21 @@ pub(crate) fn identity(path: Option<&Path>) -> Result<Identity, KeyError> {
     Ok(identity)
 }
 
+/// The public key in the file: SPKI PEM or JWK.
+pub(crate) fn public(path: &Path) -> Result<PinnedKey, KeyError> {
+    let expected = "a P-256 public key as SPKI PEM or JWK";
+    let unfit = || KeyError::Content { path: path.to_owned(), expected };
+    let missing = || KeyError::File { path: path.to_owned(), error: io::ErrorKind::NotFound };
+    let text = read(path)?.ok_or_else(missing)?;
+    let key = if text.trim_start().starts_with('{') {
+        serde_json::from_str::<PublicJwk>(&text).ok().and_then(|jwk| jwk.to_key())
+    } else {
+        text.parse::<PublicKey>().ok()
+    };
+    let point = key.and_then(|key| key.to_sec1_point(false).as_bytes().try_into().ok());
+    point.and_then(|point| PinnedKey::from_point(&point).ok()).ok_or_else(unfit)
+}
+
 /// The key of the tokens, from the secret in the file, in hexadecimal, generated where there is none. Without a file
 /// from a new secret.
 pub(crate) fn token_key(path: Option<&Path>) -> Result<TokenKey, KeyError> {
@@ -123,6 +139,19 @@ impl PublicJwk {
         let [_, point @ ..] = key.point();
         let (x, y) = point.split_at(32);
         Self { kty: "EC".into(), crv: "P-256".into(), x: b64url(x), y: b64url(y) }
+    }
+
+    /// The key, if it is a point on the curve.
+    fn to_key(&self) -> Option<PublicKey> {
+        if (&*self.kty, &*self.crv) != ("EC", "P-256") {
+            return None;
+        }
+        let mut point = [4; 65];
+        let (x, y) = point.split_at_mut(33);
+        for (text, room) in [(&self.x, x.get_mut(1..)?), (&self.y, y)] {
+            let _ = base64::url_decode(text.as_bytes(), room).ok().filter(|bytes| bytes.len() == 32)?;
+        }
+        PublicKey::from_sec1_bytes(&point).ok()
     }
 }
 

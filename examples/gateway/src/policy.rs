@@ -1,7 +1,8 @@
 //! A configuration, checked and in the core's terms.
 
 use crate::config::{Config, ConfigError, Route};
-use dynamic_key::gateway::{Allowlist, Clients, KnownClient, Rule, token};
+use dynamic_key::crypto::software::PinnedKey;
+use dynamic_key::gateway::{Allowlist, Clients, KnownClient, RegisteredIdentity, Rule, token};
 use dynamic_key::handshake::is_claim;
 use dynamic_key::scheme::Scheme;
 use dynamic_key::session::{ClientType, Mode};
@@ -13,13 +14,14 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    /// Checks clients, routes, schemes and limits.
+    /// Checks clients, identities, whose `keys` were read, routes, schemes and limits.
     ///
     /// # Errors
     /// [`ConfigError::Setting`] with the first that cannot be.
-    pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
+    pub(crate) fn new(config: &Config, keys: Vec<PinnedKey>) -> Result<Self, ConfigError> {
         check_limits(config)?;
         check_clients(config)?;
+        check_identities(config, &keys)?;
         check_routes(config)?;
         let rules = config.routes.iter().map(rule).collect::<Vec<_>>().leak();
         let allowlist = Allowlist::new(rules).map_err(|error| ConfigError::setting("routes", error))?;
@@ -28,8 +30,15 @@ impl Policy {
             client_id: text(&client.id),
             least_mode: client.least_mode.unwrap_or(config.least_mode),
         });
+        let identities = config.identities.iter().zip(keys).map(|(identity, key)| RegisteredIdentity {
+            key,
+            client_type: identity.client_type,
+            client_id: text(&identity.client),
+            device_id: text(&identity.device),
+        });
         let clients = Clients {
             known: known.collect::<Vec<_>>().leak(),
+            identities: identities.collect::<Vec<_>>().leak(),
             schemes: config.schemes.clone().leak(),
             preference: config.preference,
         };
@@ -88,6 +97,25 @@ fn check_clients(config: &Config) -> Result<(), ConfigError> {
         let is_plain = client.least_mode.unwrap_or(config.least_mode) == Mode::Plain;
         if is_plain && !config.schemes.contains(&Scheme::EcAes2) {
             return error(format!("{:?} may use plain mode, which needs SCHEME-EC-AES2", client.id));
+        }
+    }
+    Ok(())
+}
+
+fn check_identities(config: &Config, keys: &[PinnedKey]) -> Result<(), ConfigError> {
+    let error = |reason: String| Err(ConfigError::setting("identities", reason));
+    for (index, (identity, key)) in config.identities.iter().zip(keys).enumerate() {
+        if !is_claim(&identity.device, 64) {
+            return error(format!("{:?} is not 1 to 64 printable ASCII characters", identity.device));
+        }
+        let is_it = |client: &crate::config::Client| {
+            (client.client_type, &client.id) == (identity.client_type, &identity.client)
+        };
+        if !config.clients.iter().any(is_it) {
+            return error(format!("names {:?}, which is no configured client of this type", identity.client));
+        }
+        if keys.iter().take(index).any(|other| other.kid() == key.kid()) {
+            return error(format!("{} is configured twice", key.kid()));
         }
     }
     Ok(())

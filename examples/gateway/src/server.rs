@@ -92,7 +92,8 @@ impl Server {
     /// # Errors
     /// [`StartError`].
     pub async fn bind(config: Config) -> Result<Self, StartError> {
-        let policy = Policy::new(&config)?;
+        let registered = config.identities.iter().map(|identity| keys::public(&identity.key));
+        let policy = Policy::new(&config, registered.collect::<Result<_, _>>()?)?;
         let cors = cors::layer(&config.cors_origins)?;
         let identity = keys::identity(config.identity.as_deref())?;
         let tokens = keys::token_key(config.token_secret.as_deref())?;
@@ -116,7 +117,7 @@ impl Server {
         let shared = Shared {
             gateway,
             identity,
-            sessions: MemoryStore::new(limits.sessions),
+            sessions: MemoryStore::new(limits.sessions, limits.half_open_sessions),
             upstream: Upstream::new(&url, &limits)?,
             limits,
             handshakes: SourceLimit::per_minute(limits.handshakes_per_minute),

@@ -4,11 +4,12 @@
 //! sessions, and each session's own for the nonces it has seen. A session's keys never change, so requests open and seal
 //! through a counted pointer without a lock.
 //!
-//! Sessions keep raw keys ([`RawKey`](dynamic_key::crypto::software::RawKey)), expanded at each use: 336 bytes. Expanded ones
-//! would take 1088, and save some 0.1 µs for each seal and open of a request that costs about 90 with its system calls.
+//! Sessions keep raw keys ([`RawKey`](dynamic_key::crypto::software::RawKey)), expanded at each use: 416 bytes. Expanded ones
+//! would take 1152, and save some 0.1 µs for each seal and open of a request that costs about 90 with its system calls.
 
 use dynamic_key::codec::timestamp::Timestamp;
-use dynamic_key::gateway::sessions::REMEMBERED_MILLIS;
+use dynamic_key::crypto::Verified;
+use dynamic_key::gateway::sessions::{HALF_OPEN_MILLIS, REMEMBERED_MILLIS};
 use dynamic_key::gateway::{SessionStore, StoreError};
 use dynamic_key::nonce::{WireNonce, limit};
 use dynamic_key::replay::Window;
@@ -31,12 +32,23 @@ pub(crate) struct MemoryStore {
     /// Sessions that live or are remembered.
     held: AtomicUsize,
     capacity: usize,
+    half_open: Arc<AtomicUsize>,
+    max_half_open: usize,
 }
 
 /// A live session: a request holds one while it is in flight.
 pub(crate) struct Entry {
     session: ServerSession<Software>,
     nonces: Mutex<Nonces>,
+}
+
+/// One of the half-open sessions that there may be: given back when it is dropped.
+struct HalfOpen(Arc<AtomicUsize>);
+
+impl Drop for HalfOpen {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl fmt::Debug for MemoryStore {
@@ -56,6 +68,8 @@ struct Nonces {
     seen: Seen,
     /// AES blocks sealed with the response key.
     blocks: u64,
+    /// Until the client's identity, which it claims, is proven.
+    half_open: Option<HalfOpen>,
 }
 
 enum Seen {
@@ -72,6 +86,8 @@ struct Shard {
     slots: HashMap<Box<str>, Slot>,
     /// The live ones in the order of their ends, which is that of their beginnings: all last equally long.
     ending: VecDeque<Weak<Entry>>,
+    /// Those that began half-open, in the order of their beginnings.
+    opening: VecDeque<(Timestamp, Weak<Entry>)>,
     /// The remembered ones in the order in which they ended.
     ended: VecDeque<(Timestamp, Box<str>)>,
 }
@@ -82,13 +98,15 @@ enum Slot {
 }
 
 impl MemoryStore {
-    /// An empty store for `capacity` sessions.
-    pub(crate) fn new(capacity: usize) -> Self {
+    /// An empty store for `capacity` sessions, of which `max_half_open` may be half-open at once.
+    pub(crate) fn new(capacity: usize, max_half_open: usize) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
             held: AtomicUsize::new(0),
             capacity,
+            half_open: Arc::default(),
+            max_half_open,
         }
     }
 
@@ -139,6 +157,15 @@ impl MemoryStore {
         if take() { Ok(()) } else { Err(StoreError::Unavailable) }
     }
 
+    /// Takes one of the places for half-open sessions.
+    fn reserve_half_open(&self) -> Result<HalfOpen, StoreError> {
+        let more = |count: usize| count.checked_add(1).filter(|count| *count <= self.max_half_open);
+        match self.half_open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
+            Ok(_) => Ok(HalfOpen(Arc::clone(&self.half_open))),
+            Err(_) => Err(StoreError::Unavailable),
+        }
+    }
+
     /// Ends the session behind `entry` because it may carry no more: INVALID_SESSION on the wire, so it is not remembered.
     fn exhausted(&self, entry: &Entry) {
         let id = entry.session.id();
@@ -160,6 +187,20 @@ impl Shard {
                 None => {}
             }
             self.ending.pop_front();
+        }
+        while let Some((since, entry)) = self.opening.front()
+            && now >= since.saturating_add_millis(HALF_OPEN_MILLIS)
+        {
+            // Unknown on the wire, so it is not remembered.
+            if let Some(entry) = entry.upgrade()
+                && entry.is_half_open() == Ok(true)
+                && matches!(self.slots.get(entry.session.id()), Some(Slot::Live(_)))
+            {
+                entry.close(StoreError::Unknown);
+                self.slots.remove(entry.session.id());
+                held.fetch_sub(1, Ordering::Relaxed);
+            }
+            self.opening.pop_front();
         }
         while let Some((at, id)) = self.ended.front()
             && now >= at.saturating_add_millis(REMEMBERED_MILLIS)
@@ -192,20 +233,25 @@ impl Entry {
         self.nonces.lock().map_err(|_| StoreError::Unavailable)
     }
 
+    fn is_half_open(&self) -> Result<bool, StoreError> {
+        Ok(self.nonces()?.half_open.is_some())
+    }
+
     fn close(&self, why: StoreError) {
         if let Ok(mut nonces) = self.nonces.lock() {
             nonces.seen = Seen::Over(why);
+            nonces.half_open = None;
         }
     }
 }
 
 impl Nonces {
-    fn new(mode: Mode) -> Self {
+    fn new(mode: Mode, half_open: Option<HalfOpen>) -> Self {
         let seen = match mode {
             Mode::Plain => Seen::Exact(HashSet::new()),
             _ => Seen::Counters(Window::new()),
         };
-        Self { seen, blocks: 0 }
+        Self { seen, blocks: 0, half_open }
     }
 
     /// Check and commit: the caller holds the lock.
@@ -256,11 +302,16 @@ impl SessionStore<Software> for &MemoryStore {
     }
 
     fn insert(&mut self, session: ServerSession<Software>, now: Timestamp) -> Result<(), StoreError> {
+        let half_open = session.claimed().map(|_| self.reserve_half_open()).transpose()?;
+        let opens_later = half_open.is_some();
         self.reserve(now)?;
-        let nonces = Mutex::new(Nonces::new(session.mode()));
+        let nonces = Mutex::new(Nonces::new(session.mode(), half_open));
         let entry = Arc::new(Entry { session, nonces });
         let inserted = self.shard(entry.session.id(), now).map(|mut shard| {
             shard.ending.push_back(Arc::downgrade(&entry));
+            if opens_later {
+                shard.opening.push_back((now, Arc::downgrade(&entry)));
+            }
             shard.slots.insert(entry.session.id().into(), Slot::Live(entry)).is_none()
         });
         // A poisoned shard, or an id of 256 random bits that was there before: the place is given back.
@@ -284,6 +335,21 @@ impl SessionStore<Software> for &MemoryStore {
             self.exhausted(entry);
         }
         outcome
+    }
+
+    fn is_half_open(&self, entry: &Arc<Entry>) -> Result<bool, StoreError> {
+        entry.is_half_open()
+    }
+
+    fn prove(&mut self, entry: &Arc<Entry>, _: Verified) -> Result<(), StoreError> {
+        let mut nonces = entry.nonces()?;
+        match nonces.seen {
+            Seen::Over(why) => Err(why),
+            _ => {
+                nonces.half_open = None;
+                Ok(())
+            }
+        }
     }
 
     fn end(&mut self, id: &str, now: Timestamp) {

@@ -5,6 +5,7 @@ use super::ClientHandshake;
 use crate::agreement::schedule::PlainKdf;
 use crate::codec::json::escaped_len;
 use crate::codec::spki::Group;
+use crate::crypto::KeyId;
 use crate::error::{Error, Misuse};
 use crate::handshake::dynamic_key::hello_len;
 use crate::handshake::is_claim;
@@ -27,6 +28,8 @@ pub struct ClientConfig<'c> {
     pub mode: Mode,
     /// The schemes that the client supports, in order of preference; plain mode knows only SCHEME-EC-AES2.
     pub schemes: &'c [Scheme],
+    /// The client's own identity, which signs in mutual mode; it is not told in others.
+    pub identity: Option<KeyId>,
     /// How plain mode derives its key.
     pub plain: PlainKdf<'c>,
 }
@@ -47,6 +50,7 @@ impl<'c> ClientConfig<'c> {
             platform,
             mode: Mode::Pinned,
             schemes: &Scheme::ELLIPTIC,
+            identity: None,
             plain: PlainKdf { salt: None, info: b"dynamic-key-v2" },
         }
     }
@@ -62,7 +66,15 @@ impl<'c> ClientConfig<'c> {
             Mode::Plain => None,
             _ => Some(self.schemes),
         };
-        hello_len(group.spki_len(), strings, schemes)
+        hello_len(group.spki_len(), strings, schemes, self.kid().is_some())
+    }
+
+    /// The identity that the hello names.
+    pub(super) const fn kid(&self) -> Option<&KeyId> {
+        match self.mode {
+            Mode::Mutual => self.identity.as_ref(),
+            _ => None,
+        }
     }
 
     fn first_scheme(&self) -> Option<Scheme> {
@@ -77,8 +89,9 @@ impl<'c> ClientConfig<'c> {
             .iter()
             .enumerate()
             .any(|(at, scheme)| self.schemes.iter().take(at).any(|s| s == scheme));
+        let identified = self.mode != Mode::Mutual || self.identity.is_some();
         match self.first_scheme() {
-            Some(scheme) if strings && !repeated && self.mode != Mode::Mutual => Ok(scheme),
+            Some(scheme) if strings && !repeated && identified => Ok(scheme),
             _ => Err(Misuse::InvalidConfiguration.into()),
         }
     }

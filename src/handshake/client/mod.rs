@@ -1,7 +1,7 @@
 //! The client's handshake.
 //!
 //! ```text
-//! Generate ─▶ Hello ─▶ Reply ─▶ Agree ─▶ Verify ─▶ Finish        (plain and confirmed modes skip Verify)
+//! Generate ─▶ Hello ─▶ Reply ─▶ Agree ─▶ Verify ─▶ Sign ─▶ Finish        (Verify from pinned mode on, Sign in mutual)
 //!    ▲                   │ RETRY_WITH_SCHEME
 //!    └───────────────────┘ once
 //! ```
@@ -14,14 +14,16 @@ pub use config::ClientConfig;
 pub use verification::Verification;
 
 use super::HANDSHAKE_NONCE_LEN;
-use super::dynamic_key::HelloMessage;
+use super::dynamic_key::{HelloMessage, OfferMessage};
 use crate::agreement::proof::{self, Role, Statement};
 use crate::agreement::schedule::Schedule;
 use crate::agreement::transcript::{Binding, ClientFields, Transcript, TranscriptHash};
 use crate::codec::cursor::Writer;
 use crate::codec::spki::{Group, PublicKey};
 use crate::crypto::provider::{CryptoError, HASH_LEN, NONCE_LEN, Provider};
-use crate::crypto::{KeyId, Signature, Verified, Verifier};
+use crate::crypto::{KeyId, Signature, Signer, Verified, Verifier};
+#[cfg(doc)]
+use crate::envelope;
 use crate::envelope::Traffic;
 #[cfg(doc)]
 use crate::error::Incompatible;
@@ -49,6 +51,8 @@ pub enum ClientNeed {
     Agree,
     /// [`ClientHandshake::verification`] for a [`Verifier`]: hand the outcome to [`ClientHandshake::verified`].
     Verify,
+    /// [`ClientHandshake::statement`] for a [`Signer`]: hand the signature to [`ClientHandshake::signed`].
+    Sign,
     /// [`ClientHandshake::finish`]: the session is there.
     Finish,
     /// Nothing: the handshake has failed and its secrets are gone. Begin another.
@@ -82,6 +86,7 @@ enum State<P: Provider, const OUTSTANDING: usize> {
     Agree(P::EphemeralKey, PublicKey),
     Agreeing,
     Verify(Keys<P, OUTSTANDING>),
+    Sign(Keys<P, OUTSTANDING>),
     Finish(Keys<P, OUTSTANDING>),
     Failed,
 }
@@ -99,6 +104,8 @@ struct Answer<const TOKEN: usize> {
     facts: Facts<TOKEN>,
     /// `None` in plain mode.
     confirmation: Option<Confirmation>,
+    /// The client's own signature, in mutual mode.
+    introduction: Option<Signature>,
 }
 
 /// What has to confirm the answer.
@@ -111,7 +118,7 @@ struct Confirmation {
 
 impl<const TOKEN: usize> Answer<TOKEN> {
     const fn none(mode: Mode) -> Self {
-        Self { facts: Facts::none(mode), confirmation: None }
+        Self { facts: Facts::none(mode), confirmation: None, introduction: None }
     }
 }
 
@@ -122,7 +129,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     ///
     /// # Errors
     /// [`Misuse::InvalidConfiguration`]: a string of another length or character than §2.1 allows, no scheme, a scheme
-    /// twice, or mutual mode, for which this version has no client.
+    /// twice, or mutual mode without an identity.
     pub fn new(config: &ClientConfig<'c>) -> Result<Self, Error> {
         let first = config.check()?;
         Ok(Self {
@@ -141,7 +148,8 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
             State::Hello(..) => ClientNeed::Hello,
             State::Reply(_) => ClientNeed::Reply,
             State::Agree(..) | State::Agreeing => ClientNeed::Agree,
-            State::Verify(..) => ClientNeed::Verify,
+            State::Verify(_) => ClientNeed::Verify,
+            State::Sign(_) => ClientNeed::Sign,
             State::Finish(_) => ClientNeed::Finish,
             State::Failed => ClientNeed::Nothing,
         }
@@ -215,7 +223,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
             return Ok((message.write(out)?, None));
         }
         provider.fill(&mut nonce)?;
-        message.offer = Some((config.schemes, &nonce));
+        message.offer = Some(OfferMessage { schemes: config.schemes, nonce: &nonce, kid: config.kid() });
         let transcript = self.begin_transcript(der, &nonce)?;
         Ok((message.write(out)?, Some(transcript)))
     }
@@ -235,7 +243,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
             platform: config.platform,
             client_type: config.client_type.name(),
             client_id: config.client_id,
-            kid: None,
+            kid: config.kid(),
         })
         .map_err(|_| Misuse::InvalidConfiguration.into())
     }
@@ -363,8 +371,40 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     pub fn verified(&mut self, outcome: Result<Verified, CryptoError>) -> Result<(), Error> {
         let keys = take!(self, State::Verify(keys) => keys);
         let _: Verified = outcome.map_err(|error| self.failed(error.into()))?;
+        self.state = if self.config.mode == Mode::Mutual { State::Sign(keys) } else { State::Finish(keys) };
+        Ok(())
+    }
+
+    /// What the client's identity has to sign, 54 bytes: the gateway's has been verified by now.
+    ///
+    /// # Errors
+    /// [`Misuse::WrongTurn`].
+    pub fn statement(&self) -> Result<Statement, Error> {
+        match (&self.state, &self.answer.confirmation) {
+            (State::Sign(_), Some(confirmation)) => {
+                Ok(Statement::new(Role::Client, &confirmation.transcript))
+            }
+            _ => Err(self.wrong_turn()),
+        }
+    }
+
+    /// Takes the outcome of [`Signer::sign`] over [`ClientHandshake::statement`].
+    ///
+    /// # Errors
+    /// [`Misuse::WrongTurn`]: nothing has changed. [`Error::Crypto`]: the handshake has failed.
+    #[inline(never)]
+    pub fn signed(&mut self, outcome: Result<Signature, CryptoError>) -> Result<(), Error> {
+        let keys = take!(self, State::Sign(keys) => keys);
+        self.answer.introduction = Some(outcome.map_err(|error| self.failed(error.into()))?);
         self.state = State::Finish(keys);
         Ok(())
+    }
+
+    /// The client's signature, to be attached to each request by [`envelope::introduce`] until the first response has been
+    /// opened: in mutual mode, once it was made.
+    #[must_use]
+    pub const fn introduction(&self) -> Option<&Signature> {
+        self.answer.introduction.as_ref()
     }
 
     /// Ends in a session.
@@ -380,7 +420,8 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         }
     }
 
-    /// Performs the slow operations that are due, one after the other, until the machine needs something else.
+    /// Performs the slow operations that are due, one after the other, until the machine needs something else. Signing, in
+    /// mutual mode, is left to [`ClientHandshake::sign`].
     ///
     /// # Errors
     /// Those of the steps.
@@ -397,5 +438,14 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
                 other => return Ok(other),
             }
         }
+    }
+
+    /// Signs, where that is due.
+    ///
+    /// # Errors
+    /// Those of the steps.
+    pub fn sign(&mut self, signer: &mut impl Signer) -> Result<(), Error> {
+        let statement = self.statement()?;
+        self.signed(signer.sign(statement.as_bytes()))
     }
 }

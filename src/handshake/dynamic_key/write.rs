@@ -26,8 +26,16 @@ pub(crate) struct HelloMessage<'a> {
     pub(crate) platform: &'a str,
     pub(crate) client_type: &'static str,
     pub(crate) client_id: &'a str,
-    /// `keyAgreement`: the schemes and the nonce; `None` in plain mode.
-    pub(crate) offer: Option<(&'a [Scheme], &'a [u8])>,
+    /// `None` in plain mode.
+    pub(crate) offer: Option<OfferMessage<'a>>,
+}
+
+/// The member `keyAgreement` of a hello.
+pub(crate) struct OfferMessage<'a> {
+    pub(crate) schemes: &'a [Scheme],
+    pub(crate) nonce: &'a [u8],
+    /// The client's identity, in mutual mode.
+    pub(crate) kid: Option<&'a KeyId>,
 }
 
 impl HelloMessage<'_> {
@@ -45,7 +53,7 @@ impl HelloMessage<'_> {
             out.put(name.as_bytes());
             put_string(&mut out, value);
         }
-        if let Some((schemes, nonce)) = self.offer {
+        if let Some(OfferMessage { schemes, nonce, kid }) = self.offer {
             out.put(br#"},"keyAgreement":{"supportedSchemes":"#);
             let mut before: &[u8] = b"[";
             for scheme in schemes {
@@ -56,6 +64,11 @@ impl HelloMessage<'_> {
             out.put(br#"],"nonce":""#);
             put_base64(&mut out, nonce);
             out.put(b"\"");
+            if let Some(kid) = kid {
+                out.put(br#","identity":{"kid":"#);
+                put_string(&mut out, kid.as_str());
+                out.put(b"}");
+            }
         }
         out.put(b"}}");
         out.finish()
@@ -63,13 +76,20 @@ impl HelloMessage<'_> {
 }
 
 /// The length in bytes of a hello: exactly what writing it needs. `spki` is the length of the public key in DER, `strings`
-/// those of id, platform, type and clientId together once escaped, `schemes` the offer outside plain mode.
+/// those of id, platform, type and clientId together once escaped, `schemes` the offer outside plain mode; `identified` in
+/// mutual mode.
 #[must_use]
-pub(crate) const fn hello_len(spki: usize, strings: usize, schemes: Option<&[Scheme]>) -> usize {
+pub(crate) const fn hello_len(
+    spki: usize,
+    strings: usize,
+    schemes: Option<&[Scheme]>,
+    identified: bool,
+) -> usize {
     const FRAME: usize =
         br#"{"clientPublicKey":"","device":{"id":"","platform":""},"client":{"type":"","clientId":""}}"#
             .len();
     const OFFER: usize = br#","keyAgreement":{"supportedSchemes":[],"nonce":""}"#.len();
+    const IDENTITY: usize = br#","identity":{"kid":""}"#.len() + KeyId::LEN;
     let offer = match schemes {
         None => 0,
         Some(schemes) => {
@@ -78,7 +98,11 @@ pub(crate) const fn hello_len(spki: usize, strings: usize, schemes: Option<&[Sch
                 names = names.saturating_add(scheme.name().len()).saturating_add(2);
                 rest = after;
             }
-            OFFER.saturating_add(names).saturating_add(base64::encoded_len(HANDSHAKE_NONCE_LEN))
+            let identity = if identified { IDENTITY } else { 0 };
+            OFFER
+                .saturating_add(names)
+                .saturating_add(base64::encoded_len(HANDSHAKE_NONCE_LEN))
+                .saturating_add(identity)
         }
     };
     FRAME.saturating_add(base64::encoded_len(spki)).saturating_add(strings).saturating_add(offer)

@@ -24,7 +24,7 @@ use crate::envelope::Traffic;
 use crate::error::{Code, Error, Misuse};
 use crate::log::debug;
 use crate::scheme::{NameList, Scheme, negotiate};
-use crate::session::server::plain_response_prefix;
+use crate::session::server::{ClaimedIdentity, plain_response_prefix};
 use crate::session::{ClientFacts, ClientType, Mode, ServerSession, SessionId, is_session_id, is_token};
 use core::fmt;
 
@@ -88,6 +88,8 @@ enum State<P: Provider> {
 /// What the hello settled.
 struct Accepted {
     client: ClientFacts,
+    /// The client's identity, in mutual mode.
+    kid: Option<KeyId>,
     peer: PublicKey,
     scheme: Scheme,
     /// `None` in plain mode.
@@ -164,11 +166,11 @@ impl<P: Provider> ServerHandshake<P> {
             kid,
         };
         let granted = policy.client(&claims).ok_or(ServerError::code(Code::ClientNotAllowed))?;
-        // This version registers no client identities, so none can be the claimed one.
-        if kid.is_some() {
-            return Err(ServerError::code(Code::ClientNotAllowed));
-        }
-        let mode = if hello.offer.is_some() { Mode::Pinned } else { Mode::Plain };
+        let mode = match (&hello.offer, kid) {
+            (_, Some(_)) => Mode::Mutual,
+            (Some(_), None) => Mode::Pinned,
+            (None, None) => Mode::Plain,
+        };
         if mode < granted.least_mode {
             return Err(ServerError::code(Code::ConfirmationRequired));
         }
@@ -187,8 +189,9 @@ impl<P: Provider> ServerHandshake<P> {
             });
         }
         let confirmation = hello.offer.as_ref().map(|offer| offered(&claims, offer, der)).transpose()?;
+        let kid = kid.copied();
         let client = ClientFacts { client_type, client_id: hello.client_id, device_id: hello.device_id };
-        self.state = State::Generate(Accepted { client, peer, scheme, confirmation });
+        self.state = State::Generate(Accepted { client, kid, peer, scheme, confirmation });
         debug!("hello accepted: {}", scheme);
         Ok(())
     }
@@ -294,7 +297,7 @@ impl<P: Provider> ServerHandshake<P> {
         if facts.expire_token != 0 {
             ends = ends.min(Timestamp::from_unix_secs(facts.expire_token));
         }
-        let Accepted { client, scheme, confirmation, .. } = accepted;
+        let Accepted { client, kid: client_kid, scheme, confirmation, .. } = accepted;
         let (Some(offered), Some(choice)) = (confirmation, &mut message.choice) else {
             let mut random = [0; 4];
             provider.fill(&mut random)?;
@@ -310,6 +313,7 @@ impl<P: Provider> ServerHandshake<P> {
                 responses: Traffic { key: seal, iv: [0; NONCE_LEN] },
                 prefix: plain_response_prefix(random),
                 exporter: None,
+                claimed: None,
             });
             return Ok(length);
         };
@@ -341,13 +345,14 @@ impl<P: Provider> ServerHandshake<P> {
         let session = ServerSession {
             id,
             client,
-            mode: Mode::Confirmed,
+            mode: if client_kid.is_some() { Mode::Mutual } else { Mode::Confirmed },
             scheme,
             ends,
             requests,
             responses,
             prefix: facts.instance.to_be_bytes(),
             exporter,
+            claimed: client_kid.map(|kid| ClaimedIdentity { kid, transcript }),
         };
         self.state = match kid {
             Some(_) => State::Sign(Statement::new(Role::Server, &transcript), session),

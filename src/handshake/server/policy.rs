@@ -1,6 +1,6 @@
 //! Whom a server talks to, and how.
 
-use crate::crypto::KeyId;
+use crate::crypto::{CryptoError, KeyId, Signature, Verified};
 use crate::scheme::{Preference, Scheme};
 use crate::session::{ClientType, Mode};
 
@@ -31,7 +31,20 @@ pub struct ClientPolicy<'p> {
 }
 
 /// Which clients a server talks to, and how.
+///
+/// # Security
+/// A `kid` that is claimed must be a registered identity's, bound to exactly the other claims: else the client is not known.
 pub trait ServerPolicy {
     /// What the client that makes these claims is granted; `None` when it is not known.
     fn client(&self, claims: &Claims<'_>) -> Option<ClientPolicy<'_>>;
+
+    /// Verifies the ES256 signature of a registered client identity, whose thumbprint was recomputed from its key. Slow.
+    ///
+    /// # Errors
+    /// [`CryptoError::Authentication`] when no such identity is registered or the signature is wrong, without saying which:
+    /// the answer of a policy that registers none.
+    fn verify(&self, kid: &KeyId, message: &[u8], signature: &Signature) -> Result<Verified, CryptoError> {
+        let _ = (kid, message, signature);
+        Err(CryptoError::Authentication)
+    }
 }
