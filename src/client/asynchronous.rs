@@ -99,15 +99,14 @@ impl<'c, P: AsyncProvider, V: AsyncVerifier, T: AsyncTransport, const TOKEN: usi
     }
 
     async fn handshake(&mut self, now: Now, buffer: &mut [u8]) -> Result<(), ClientError<T::Error>> {
-        let mut shake = self.state.begin()?;
-        while shake.handshake.compute_async(&mut self.provider, &mut self.verifier).await?
-            == ClientNeed::Hello
-        {
-            let length = shake.handshake.hello(self.provider.provider(), now, buffer)?;
+        let (mut handshake, mut attempt) = (self.state.begin()?, Try::First);
+        while handshake.compute_async(&mut self.provider, &mut self.verifier).await? == ClientNeed::Hello {
+            let length = handshake.hello(self.provider.provider(), now, buffer)?;
             let outcome = exchange(&mut self.transport, HANDSHAKE_PATH, &HELLO_HEADERS, buffer, length).await;
-            self.state.answered(&mut shake, outcome, buffer)?;
+            self.state.answered(&mut handshake, &mut attempt, outcome, buffer)?;
         }
-        Ok(self.state.established(shake)?)
+        self.state.established(handshake.finish()?);
+        Ok(())
     }
 
     /// Seals, sends, receives and opens, once.
@@ -120,7 +119,9 @@ impl<'c, P: AsyncProvider, V: AsyncVerifier, T: AsyncTransport, const TOKEN: usi
         let length = self.state.seal(self.provider.provider(), now, request, buffer)?;
         let headers = self.state.headers()?;
         let outcome = exchange(&mut self.transport, REQUEST_PATH, &headers, buffer, length).await;
-        self.state.open(self.provider.provider(), outcome.map_err(Failure::Transport)?, buffer)
+        let mut answer = outcome.map_err(Failure::Transport)?;
+        self.state.open(self.provider.provider(), &mut answer, buffer)?;
+        Ok(answer)
     }
 }
 

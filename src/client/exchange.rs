@@ -30,14 +30,10 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// The answer with `body`, a slice of the buffer that begins at the address `base`.
-    pub(super) fn new(status: u16, retry_after: Option<u32>, body: &[u8], base: usize) -> Self {
-        let start = body.as_ptr().addr().saturating_sub(base);
-        Self { status, retry_after, body: start..start.saturating_add(body.len()) }
-    }
-
+    /// The answer that came into the buffer that begins at the address `base`.
     pub(super) fn of(response: &transport::Response<'_>, base: usize) -> Self {
-        Self::new(response.status, response.retry_after, response.body, base)
+        let body = range(response.body, base);
+        Self { status: response.status, retry_after: response.retry_after, body }
     }
 
     /// The answer for the caller, once it was opened.
@@ -45,4 +41,10 @@ impl Answer {
         let body = buffer.get_mut(self.body).unwrap_or_default();
         Response { status: self.status, retry_after: self.retry_after, body }
     }
+}
+
+/// Where `part` stands in the buffer that begins at the address `base`.
+pub(super) fn range(part: &[u8], base: usize) -> Range<usize> {
+    let start = part.as_ptr().addr().saturating_sub(base);
+    start..start.saturating_add(part.len())
 }

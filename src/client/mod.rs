@@ -186,13 +186,14 @@ impl<'c, P: Provider, V: Verifier, T: Transport, const TOKEN: usize> Client<'c, 
     }
 
     fn handshake(&mut self, now: Now, buffer: &mut [u8]) -> Result<(), ClientError<T::Error>> {
-        let mut shake = self.state.begin()?;
-        while shake.handshake.compute(&mut self.provider, &mut self.verifier)? == ClientNeed::Hello {
-            let length = shake.handshake.hello(&mut self.provider, now, buffer)?;
+        let (mut handshake, mut attempt) = (self.state.begin()?, Try::First);
+        while handshake.compute(&mut self.provider, &mut self.verifier)? == ClientNeed::Hello {
+            let length = handshake.hello(&mut self.provider, now, buffer)?;
             let outcome = exchange(&mut self.transport, HANDSHAKE_PATH, &HELLO_HEADERS, buffer, length);
-            self.state.answered(&mut shake, outcome, buffer)?;
+            self.state.answered(&mut handshake, &mut attempt, outcome, buffer)?;
         }
-        Ok(self.state.established(shake)?)
+        self.state.established(handshake.finish()?);
+        Ok(())
     }
 
     /// Seals, sends, receives and opens, once.
@@ -205,7 +206,9 @@ impl<'c, P: Provider, V: Verifier, T: Transport, const TOKEN: usize> Client<'c, 
         let length = self.state.seal(&mut self.provider, now, request, buffer)?;
         let headers = self.state.headers()?;
         let outcome = exchange(&mut self.transport, REQUEST_PATH, &headers, buffer, length);
-        self.state.open(&mut self.provider, outcome.map_err(Failure::Transport)?, buffer)
+        let mut answer = outcome.map_err(Failure::Transport)?;
+        self.state.open(&mut self.provider, &mut answer, buffer)?;
+        Ok(answer)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a client knows between its calls, and what it decides: no I/O, so that every driver decides the same.
 
 use super::ClientError;
-use super::exchange::{Answer, VERSION};
+use super::exchange::{Answer, VERSION, range};
 use crate::codec::json;
 use crate::crypto::Provider;
 use crate::error::{Code, Error, Misuse};
@@ -34,12 +34,6 @@ impl<E> From<Error> for Failure<E> {
     }
 }
 
-/// A handshake of the client, whose hello may leave twice.
-pub(super) struct Shake<'c, P: Provider, const TOKEN: usize> {
-    pub(super) handshake: ClientHandshake<'c, P, TOKEN>,
-    repeated: bool,
-}
-
 pub(super) struct State<'c, P: Provider, const TOKEN: usize> {
     config: ClientConfig<'c>,
     session: Option<Session<P, TOKEN>>,
@@ -58,44 +52,40 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
 
     /// Begins a handshake. The doubt that led to it ends with it: whatever becomes of it, a session that stands is replaced
     /// only by a new one that stands, and is used until it is refused again.
-    pub(super) fn begin(&mut self) -> Result<Shake<'c, P, TOKEN>, Error> {
+    pub(super) fn begin(&mut self) -> Result<ClientHandshake<'c, P, TOKEN>, Error> {
         self.doubtful = false;
-        Ok(Shake { handshake: self.handshake()?, repeated: false })
-    }
-
-    fn handshake(&self) -> Result<ClientHandshake<'c, P, TOKEN>, Error> {
         ClientHandshake::new(&self.config)
     }
 
-    /// Takes what came for the hello of `shake`.
+    /// Takes what came for the hello of `handshake`, which begins anew once.
     pub(super) fn answered<E: TransportError>(
-        &self,
-        shake: &mut Shake<'c, P, TOKEN>,
+        &mut self,
+        handshake: &mut ClientHandshake<'c, P, TOKEN>,
+        attempt: &mut Try,
         outcome: Result<Answer, E>,
         buffer: &[u8],
     ) -> Result<(), ClientError<E>> {
         match outcome {
             Ok(Answer { status, retry_after, body }) => {
                 let body = buffer.get(body).unwrap_or_default();
-                shake.handshake.reply(status, body).map_err(|error| match error {
+                handshake.reply(status, body).map_err(|error| match error {
                     Error::Refused(code) => ClientError::Refused { code, retry_after },
                     error => ClientError::Core(error),
                 })
             }
             // A stream that the gateway had closed meanwhile, most often: with fresh keys, nothing is repeated.
-            Err(error) if error.request_left() && !error.is_timeout() && !shake.repeated => {
-                shake.repeated = true;
-                shake.handshake = self.handshake()?;
+            Err(error) if error.request_left() && !error.is_timeout() && *attempt == Try::First => {
+                *attempt = Try::Second;
+                *handshake = self.begin()?;
                 Ok(())
             }
             Err(error) => Err(ClientError::Transport(error)),
         }
     }
 
-    /// Puts the session of `shake` in the place of any other.
-    pub(super) fn established(&mut self, shake: Shake<'c, P, TOKEN>) -> Result<(), Error> {
-        self.session = Some(shake.handshake.finish()?);
-        Ok(())
+    /// Puts `session` in the place of any other.
+    pub(super) fn established(&mut self, session: Session<P, TOKEN>) {
+        self.session = Some(session);
     }
 
     pub(super) fn logout(&mut self) {
@@ -151,17 +141,17 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
     pub(super) fn open<E>(
         &mut self,
         provider: &mut P,
-        answer: Answer,
+        answer: &mut Answer,
         buffer: &mut [u8],
-    ) -> Result<Answer, Failure<E>> {
-        let Answer { status, retry_after, body } = answer;
+    ) -> Result<(), Failure<E>> {
         let base = buffer.as_ptr().addr();
-        let body = buffer.get_mut(body).unwrap_or_default();
-        let opened = self.session()?.open(provider, status, body);
-        let plaintext = opened.map_err(|error| Failure::Answer(error, retry_after))?;
+        let body = buffer.get_mut(answer.body.clone()).unwrap_or_default();
+        let opened = self.session()?.open(provider, answer.status, body);
+        let plaintext = opened.map_err(|error| Failure::Answer(error, answer.retry_after))?;
+        answer.body = range(plaintext, base);
         self.exchange = None;
         self.back_off.succeeded();
-        Ok(Answer::new(status, retry_after, plaintext, base))
+        Ok(())
     }
 
     /// Whether a request that was sealed has neither been answered nor failed.

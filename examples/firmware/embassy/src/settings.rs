@@ -1,8 +1,7 @@
 //! What the host tells when the machine starts, in the place of provisioned flash and of a source of entropy.
 
+use board::semihosting::command_line;
 use chacha20::ChaCha20Rng;
-use core::cell::Cell;
-use cortex_m_semihosting::{nr, syscall};
 use dynamic_key::crypto::software::PinnedKey;
 use rand_core::SeedableRng;
 use static_cell::StaticCell;
@@ -19,12 +18,7 @@ impl Settings {
     #[must_use]
     pub fn read() -> Self {
         static TEXT: StaticCell<[u8; ROOM]> = StaticCell::new();
-        let text = TEXT.init([0; ROOM]);
-        let block = [Cell::new(text.as_mut_ptr() as usize), Cell::new(ROOM)];
-        // SAFETY: the host writes at most ROOM bytes to the text, and their number into the block.
-        let failed = unsafe { syscall(nr::GET_CMDLINE, &block) } != 0;
-        let length = if failed { 0 } else { block[1].get() };
-        Self(text.get(..length).and_then(|text| core::str::from_utf8(text).ok()).unwrap_or_default())
+        Self(command_line(TEXT.init([0; ROOM])).unwrap_or_default())
     }
 
     /// The value with this name.

@@ -30,7 +30,7 @@ const ENABLE_RECEIVED: u32 = 1 << 3;
 /// How long an answer may take to begin.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long nothing must come until the line counts as silent.
-const SILENCE: Duration = Duration::from_millis(250);
+const SILENCE: Duration = Duration::from_millis(500);
 
 /// What has been received and not read.
 static INCOMING: Pipe<CriticalSectionRawMutex, 512> = Pipe::new();
