@@ -12,6 +12,7 @@ use crate::agreement::schedule::{Label, Schedule};
 use crate::codec::{BufferTooSmall, base64, json};
 use crate::crypto::provider::{Aead, CryptoError, NONCE_LEN, Provider, TAG_LEN};
 use crate::error::{Code, Error, Peer};
+use crate::log::format_as;
 use crate::nonce::WireNonce;
 use core::ops::Range;
 
@@ -56,6 +57,8 @@ impl<K> core::fmt::Debug for Traffic<K> {
         f.write_str("…")
     }
 }
+
+format_as! { [K] Traffic<K>, _ => "…" }
 
 /// What an envelope is bound to beyond its text.
 #[derive(Clone, Debug)]
@@ -147,6 +150,7 @@ pub fn seal<P: Provider>(
 
 /// An envelope that has been parsed and decoded, not yet opened.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use]
 pub struct Envelope {
     nonce: WireNonce,
@@ -156,6 +160,7 @@ pub struct Envelope {
 
 /// What came for an answer: an envelope, or an error of the gateway outside one.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Answer {
     /// An envelope.
     Envelope(Envelope),
