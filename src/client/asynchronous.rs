@@ -3,13 +3,14 @@
 use super::exchange::{self, Answer, HELLO_HEADERS};
 use super::state::{Failure, State, Try};
 use super::{ClientError, HANDSHAKE_PATH, REQUEST_PATH, Response};
-use crate::crypto::{AsyncProvider, AsyncVerifier};
-use crate::error::Error;
+use crate::crypto::{AsyncProvider, AsyncSigner, AsyncVerifier};
+use crate::error::{Error, Misuse};
 use crate::handshake::{ClientConfig, ClientNeed};
 use crate::log::format_as;
 use crate::request::Request;
-use crate::session::{Facts, Now};
+use crate::session::{Facts, Mode, Now};
 use crate::transport::{AsyncTransport, Header};
+use core::convert::Infallible;
 use core::fmt;
 
 /// A [`Client`](super::Client) that awaits its transport, its key agreements and its verifications: the same decisions
@@ -23,21 +24,23 @@ use core::fmt;
 /// - A request counts as one that has left from when it is sealed: its nonce is used, its answer would be refused, it is
 ///   not sent again by itself, and [`AsyncClient::is_outcome_unknown`] says so.
 /// - The buffer holds what the wire has seen: a hello or its answer (with the session's token), or an envelope.
-pub struct AsyncClient<'c, P: AsyncProvider, V, T, const TOKEN: usize = 1024> {
+pub struct AsyncClient<'c, P: AsyncProvider, V, T, const TOKEN: usize = 1024, S = Infallible> {
     state: State<'c, P::Provider, TOKEN>,
     provider: P,
     verifier: V,
+    /// In mutual mode.
+    signer: Option<S>,
     transport: T,
 }
 
-impl<P: AsyncProvider, V, T, const TOKEN: usize> fmt::Debug for AsyncClient<'_, P, V, T, TOKEN> {
+impl<P: AsyncProvider, V, T, const TOKEN: usize, S> fmt::Debug for AsyncClient<'_, P, V, T, TOKEN, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AsyncClient").field("session", &self.state.facts()).finish_non_exhaustive()
     }
 }
 
 format_as! {
-    [P: AsyncProvider, V, T, const TOKEN: usize] AsyncClient<'_, P, V, T, TOKEN>,
+    [P: AsyncProvider, V, T, const TOKEN: usize, S] AsyncClient<'_, P, V, T, TOKEN, S>,
     client => "AsyncClient {{ session: {} }}", client.state.facts()
 }
 
@@ -49,7 +52,29 @@ impl<'c, P: AsyncProvider, V: AsyncVerifier, T: AsyncTransport, const TOKEN: usi
     /// # Errors
     /// As [`Client::new`](super::Client::new).
     pub fn new(config: ClientConfig<'c>, provider: P, verifier: V, transport: T) -> Result<Self, Error> {
-        Ok(Self { state: State::new(config)?, provider, verifier, transport })
+        if config.mode == Mode::Mutual {
+            return Err(Misuse::InvalidConfiguration.into());
+        }
+        Ok(Self { state: State::new(config)?, provider, verifier, signer: None, transport })
+    }
+}
+
+impl<'c, P: AsyncProvider, V: AsyncVerifier, T: AsyncTransport, S: AsyncSigner, const TOKEN: usize>
+    AsyncClient<'c, P, V, T, TOKEN, S>
+{
+    /// As [`Client::mutual`](super::Client::mutual).
+    ///
+    /// # Errors
+    /// As [`Client::mutual`](super::Client::mutual).
+    pub fn mutual(
+        config: ClientConfig<'c>,
+        provider: P,
+        verifier: V,
+        signer: S,
+        transport: T,
+    ) -> Result<Self, Error> {
+        let config = ClientConfig { mode: Mode::Mutual, identity: Some(signer.kid()), ..config };
+        Ok(Self { state: State::new(config)?, provider, verifier, signer: Some(signer), transport })
     }
 
     /// As [`Client::ensure_session`](super::Client::ensure_session).
@@ -111,8 +136,11 @@ impl<'c, P: AsyncProvider, V: AsyncVerifier, T: AsyncTransport, const TOKEN: usi
             let outcome = exchange(&mut self.transport, HANDSHAKE_PATH, &HELLO_HEADERS, buffer, length).await;
             self.state.answered(&mut handshake, &mut attempt, outcome, buffer)?;
         }
-        self.state.established(handshake.finish()?);
-        Ok(())
+        if let (ClientNeed::Sign, Some(signer)) = (handshake.need(), &mut self.signer) {
+            let statement = handshake.statement()?;
+            handshake.signed(signer.sign(statement.as_bytes()).await)?;
+        }
+        Ok(self.state.established(handshake)?)
     }
 
     /// Seals, sends, receives and opens, once.

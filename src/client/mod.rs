@@ -5,13 +5,14 @@ mod asynchronous;
 mod exchange;
 mod state;
 
-use crate::crypto::{Provider, Verifier};
-use crate::error::{Code, Error};
+use crate::crypto::{Provider, Signer, Verifier};
+use crate::error::{Code, Error, Misuse};
 use crate::handshake::{ClientConfig, ClientNeed};
 use crate::log::format_as;
 use crate::request::Request;
-use crate::session::{Facts, Now};
+use crate::session::{Facts, Mode, Now};
 use crate::transport::{Header, Transport};
+use core::convert::Infallible;
 use core::fmt;
 use exchange::{Answer, HELLO_HEADERS};
 use state::{Failure, State, Try};
@@ -31,10 +32,12 @@ pub const REQUEST_PATH: &str = "/api/request/v2";
 /// # Security
 /// It never falls back to a weaker mode. An error of the gateway that is not sealed is a hint from whoever sits on the
 /// wire: it never ends a session before a new one stands, and causes at most one renewal for a request, with back-off.
-pub struct Client<'c, P: Provider, V, T, const TOKEN: usize = 1024> {
+pub struct Client<'c, P: Provider, V, T, const TOKEN: usize = 1024, S = Infallible> {
     state: State<'c, P, TOKEN>,
     provider: P,
     verifier: V,
+    /// In mutual mode.
+    signer: Option<S>,
     transport: T,
 }
 
@@ -121,14 +124,14 @@ impl<E: fmt::Display> fmt::Display for ClientError<E> {
 
 impl<E: core::error::Error> core::error::Error for ClientError<E> {}
 
-impl<P: Provider, V, T, const TOKEN: usize> fmt::Debug for Client<'_, P, V, T, TOKEN> {
+impl<P: Provider, V, T, const TOKEN: usize, S> fmt::Debug for Client<'_, P, V, T, TOKEN, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("session", &self.state.facts()).finish_non_exhaustive()
     }
 }
 
 format_as! {
-    [P: Provider, V, T, const TOKEN: usize] Client<'_, P, V, T, TOKEN>,
+    [P: Provider, V, T, const TOKEN: usize, S] Client<'_, P, V, T, TOKEN, S>,
     client => "Client {{ session: {} }}", client.state.facts()
 }
 
@@ -136,10 +139,33 @@ impl<'c, P: Provider, V: Verifier, T: Transport, const TOKEN: usize> Client<'c, 
     /// A client without a session. `verifier` holds the identities that the client pins.
     ///
     /// # Errors
-    /// [`Misuse::InvalidConfiguration`](crate::Misuse::InvalidConfiguration), as
-    /// [`ClientHandshake::new`](crate::handshake::ClientHandshake::new).
+    /// [`Misuse::InvalidConfiguration`], as [`ClientHandshake::new`](crate::handshake::ClientHandshake::new), and for mutual
+    /// mode, which is [`Client::mutual`]'s.
     pub fn new(config: ClientConfig<'c>, provider: P, verifier: V, transport: T) -> Result<Self, Error> {
-        Ok(Self { state: State::new(config)?, provider, verifier, transport })
+        if config.mode == Mode::Mutual {
+            return Err(Misuse::InvalidConfiguration.into());
+        }
+        Ok(Self { state: State::new(config)?, provider, verifier, signer: None, transport })
+    }
+}
+
+impl<'c, P: Provider, V: Verifier, T: Transport, S: Signer, const TOKEN: usize>
+    Client<'c, P, V, T, TOKEN, S>
+{
+    /// A client of mutual mode without a session: `signer` is its identity, which the gateway has registered, and takes the
+    /// place of mode and identity in `config`.
+    ///
+    /// # Errors
+    /// [`Misuse::InvalidConfiguration`], as [`ClientHandshake::new`](crate::handshake::ClientHandshake::new).
+    pub fn mutual(
+        config: ClientConfig<'c>,
+        provider: P,
+        verifier: V,
+        signer: S,
+        transport: T,
+    ) -> Result<Self, Error> {
+        let config = ClientConfig { mode: Mode::Mutual, identity: Some(signer.kid()), ..config };
+        Ok(Self { state: State::new(config)?, provider, verifier, signer: Some(signer), transport })
     }
 
     /// Makes sure that there is a session: the one in memory while it lasts, else a new one.
@@ -156,7 +182,8 @@ impl<'c, P: Provider, V: Verifier, T: Transport, const TOKEN: usize> Client<'c, 
     /// is due, and repeats the request once where that is safe (§2.6).
     ///
     /// `buffer` holds the envelope of the request, [`sealed_len`](crate::envelope::sealed_len) of
-    /// [`Request::plaintext_len`], then the answer with its head; hello and answer of a handshake, too.
+    /// [`Request::plaintext_len`] (and [`INTRODUCTION_LEN`](crate::envelope::INTRODUCTION_LEN) in mutual mode), then the
+    /// answer with its head; hello and answer of a handshake, too.
     ///
     /// # Errors
     /// [`ClientError::OutcomeUnknown`] when bytes of a request that is not idempotent have left and no authentic answer
@@ -200,8 +227,10 @@ impl<'c, P: Provider, V: Verifier, T: Transport, const TOKEN: usize> Client<'c, 
             let outcome = exchange(&mut self.transport, HANDSHAKE_PATH, &HELLO_HEADERS, buffer, length);
             self.state.answered(&mut handshake, &mut attempt, outcome, buffer)?;
         }
-        self.state.established(handshake.finish()?);
-        Ok(())
+        if let (ClientNeed::Sign, Some(signer)) = (handshake.need(), &mut self.signer) {
+            handshake.sign(signer)?;
+        }
+        Ok(self.state.established(handshake)?)
     }
 
     /// Seals, sends, receives and opens, once.

@@ -3,7 +3,8 @@
 use super::ClientError;
 use super::exchange::{Answer, VERSION, range};
 use crate::codec::json;
-use crate::crypto::Provider;
+use crate::crypto::{Provider, Signature};
+use crate::envelope::{INTRODUCTION_LEN, introduce, sealed_len};
 use crate::error::{Code, Error, Misuse};
 use crate::handshake::{ClientConfig, ClientHandshake};
 use crate::request::Request;
@@ -37,6 +38,8 @@ impl<E> From<Error> for Failure<E> {
 pub(super) struct State<'c, P: Provider, const TOKEN: usize> {
     config: ClientConfig<'c>,
     session: Option<Session<P, TOKEN>>,
+    /// The client's signature, which goes with each request of a session of mutual mode until its first answer opens.
+    introduction: Option<Signature>,
     /// The request that awaits its answer.
     exchange: Option<Exchange>,
     /// A hint said that the gateway does not know the session: it is replaced before the next request.
@@ -47,7 +50,14 @@ pub(super) struct State<'c, P: Provider, const TOKEN: usize> {
 impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
     pub(super) fn new(config: ClientConfig<'c>) -> Result<Self, Error> {
         ClientHandshake::<P, TOKEN>::new(&config)?;
-        Ok(Self { config, session: None, exchange: None, doubtful: false, back_off: BackOff::default() })
+        Ok(Self {
+            config,
+            session: None,
+            introduction: None,
+            exchange: None,
+            doubtful: false,
+            back_off: BackOff::default(),
+        })
     }
 
     /// Begins a handshake. The doubt that led to it ends with it: whatever becomes of it, a session that stands is replaced
@@ -83,9 +93,12 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
         }
     }
 
-    /// Puts `session` in the place of any other.
-    pub(super) fn established(&mut self, session: Session<P, TOKEN>) {
-        self.session = Some(session);
+    /// Puts the session that `handshake` ends in into the place of any other.
+    pub(super) fn established(&mut self, handshake: ClientHandshake<'c, P, TOKEN>) -> Result<(), Error> {
+        let introduction = handshake.introduction().copied();
+        self.session = Some(handshake.finish()?);
+        self.introduction = introduction;
+        Ok(())
     }
 
     pub(super) fn logout(&mut self) {
@@ -119,14 +132,18 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
         request: &Request<'_>,
         buffer: &mut [u8],
     ) -> Result<usize, Error> {
-        let needed = crate::envelope::sealed_len(request.plaintext_len());
+        let introduction = if self.introduction.is_some() { INTRODUCTION_LEN } else { 0 };
+        let needed = sealed_len(request.plaintext_len()).saturating_add(introduction);
         if buffer.len() < needed {
             return Err(Error::BufferTooSmall { needed });
         }
         let length = request.write(buffer)?;
         let (length, exchange) = self.session()?.seal(provider, now, buffer, length)?;
         self.exchange = Some(exchange);
-        Ok(length)
+        match &self.introduction {
+            Some(signature) => introduce(buffer, length, signature),
+            None => Ok(length),
+        }
     }
 
     /// The headers of a request: they name the session and prove it to the gateway's front.
@@ -150,6 +167,7 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
         let plaintext = opened.map_err(|error| Failure::Answer(error, answer.retry_after))?;
         answer.body = range(plaintext, base);
         self.exchange = None;
+        self.introduction = None;
         self.back_off.succeeded();
         Ok(())
     }

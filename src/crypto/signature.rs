@@ -3,6 +3,7 @@
 use super::hash::Sha256;
 use super::provider::CryptoError;
 use crate::codec::base64;
+use core::convert::Infallible;
 use core::fmt;
 
 /// The length of an ES256 signature in bytes: r ‖ s.
@@ -133,6 +134,16 @@ impl<V: Verifier + ?Sized> Verifier for &mut V {
         signature: &Signature,
     ) -> Result<Verified, CryptoError> {
         (**self).verify(kid, message, signature)
+    }
+}
+
+/// Nobody's: what stands for a client's identity outside mutual mode.
+impl Signer for Infallible {
+    fn kid(&self) -> KeyId {
+        match *self {}
+    }
+    fn sign(&mut self, _: &[u8]) -> Result<Signature, CryptoError> {
+        match *self {}
     }
 }
 
