@@ -10,17 +10,18 @@
 
 mod support;
 
-use dynamic_key::crypto::software::{Identity, Pins};
+use dynamic_key::client::{Client, ClientError};
+use dynamic_key::crypto::software::{Identity, Pins, Software};
 use dynamic_key::crypto::{CryptoError, Signature, Signer};
-use dynamic_key::envelope::{INTRODUCTION_LEN, introduce};
+use dynamic_key::envelope::{INTRODUCTION_LEN, introduce, sealed_len};
 use dynamic_key::gateway::{Allowlist, FixedStore, RegisteredIdentity, Rule};
-use dynamic_key::handshake::ClientNeed;
+use dynamic_key::handshake::{ClientConfig, ClientNeed};
 use dynamic_key::request::Request;
 use dynamic_key::scheme::Scheme;
-use dynamic_key::session::{ClientType, Mode};
+use dynamic_key::session::{ClientType, Mode, Now};
 use dynamic_key::{Code, Error, Misuse};
 use serde_json::Value;
-use support::{Device, DeviceSession, Seeded, Soft, World, hello_headers, request_headers, seal};
+use support::{Device, DeviceSession, Link, Seeded, Soft, World, hello_headers, request_headers, seal};
 
 const RULES: &[Rule<'static>] = &[Rule {
     method: "GET",
@@ -307,4 +308,69 @@ fn an_introduction_needs_exactly_its_room() {
     let text = introduced(envelope.to_vec(), &[7; 64]);
     let json: Value = serde_json::from_slice(&text).unwrap();
     assert_eq!(json["identity"]["signature"].as_str().unwrap().len(), 86);
+}
+
+/// Which of the requests that went over the wire carried a signature.
+fn signatures(seen: &[support::Wire]) -> Vec<bool> {
+    let requests = seen.iter().filter(|wire| wire.target == "/api/request/v2");
+    let json = requests.map(|wire| serde_json::from_slice::<Value>(&wire.body).unwrap());
+    json.map(|envelope| envelope.get("identity").is_some()).collect()
+}
+
+#[test]
+fn the_client_introduces_itself_until_an_answer_of_each_session_opens() {
+    let mut pair = Pair::new();
+    let (config, pins) = (pair.device.config, pair.device.pins.clone());
+    // The answer to the first request is lost.
+    let mut lost = 0;
+    let tamper = Box::new(move |wire: &mut support::Wire| {
+        if wire.target == "/api/request/v2" && wire.answer.is_some() {
+            lost += 1;
+            wire.lost = lost == 1;
+        }
+    });
+    let link = Link { tamper, ..Link::honest(&mut pair.world) };
+    let config = ClientConfig { mode: Mode::Pinned, identity: None, ..config };
+    let mut client: Client<_, _, _, 1024, _> =
+        Client::mutual(config, Software::new(Seeded(2)), Pins(&pins), pair.identity, link).unwrap();
+    let mut buffer = [0; 4096];
+    let get = Request::get("/countries/get");
+    for _ in 0..2 {
+        assert_eq!(client.request(Now::UNKNOWN, &get, &mut buffer).unwrap().status, 200);
+    }
+    assert_eq!(client.facts().unwrap().mode(), Mode::Mutual);
+    assert_eq!(signatures(&client.transport_mut().seen), [true, true, false]);
+    client.transport_mut().world.end_all();
+    assert_eq!(client.request(Now::UNKNOWN, &get, &mut buffer).unwrap().status, 200);
+    client.logout();
+    assert_eq!(client.request(Now::UNKNOWN, &get, &mut buffer).unwrap().status, 200);
+    assert_eq!(signatures(&client.transport_mut().seen), [true, true, false, false, true, true]);
+}
+
+#[test]
+fn the_clients_buffer_is_exact() {
+    let mut pair = Pair::new();
+    let (config, pins) = (pair.device.config, pair.device.pins.clone());
+    let link = Link::honest(&mut pair.world);
+    let mut client: Client<_, _, _, 1024, _> =
+        Client::mutual(config, Software::new(Seeded(2)), Pins(&pins), pair.identity, link).unwrap();
+    let mut buffer = [0; 4096];
+    client.ensure_session(Now::UNKNOWN, &mut buffer).unwrap();
+    let body = format!("[\"{}\"]", "x".repeat(600)); // no answer is as long
+    let request = Request { body: Some(body.as_bytes()), ..Request::new("GET", "/countries/get") };
+    let sealed = sealed_len(request.plaintext_len());
+    let needed = sealed + INTRODUCTION_LEN;
+    let outcome = client.request(Now::UNKNOWN, &request, &mut buffer[..needed - 1]);
+    assert_eq!(outcome.unwrap_err(), ClientError::Core(Error::BufferTooSmall { needed }));
+    assert_eq!(client.request(Now::UNKNOWN, &request, &mut buffer[..needed]).unwrap().status, 200);
+    assert_eq!(client.request(Now::UNKNOWN, &request, &mut buffer[..sealed]).unwrap().status, 200);
+}
+
+#[test]
+fn mutual_mode_takes_a_signer() {
+    let mut pair = Pair::new();
+    let (config, link) = (pair.device.config, Link::honest(&mut pair.world));
+    let client: Result<Client<_, _, _, 1024>, _> =
+        Client::new(config, Software::new(Seeded(2)), Pins(&pair.device.pins), link);
+    assert_eq!(client.unwrap_err(), Misuse::InvalidConfiguration.into());
 }
