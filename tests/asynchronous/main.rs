@@ -11,6 +11,7 @@
 
 mod counted;
 mod given_up;
+mod room;
 mod server;
 mod slow;
 #[path = "../support/mod.rs"]
