@@ -15,6 +15,7 @@ use crate::codec::{BufferTooSmall, base64, json};
 use crate::crypto::provider::{Aead, CryptoError, NONCE_LEN, Provider, TAG_LEN};
 use crate::crypto::signature::{SIGNATURE_LEN, Signature};
 use crate::error::{Code, Error, Peer};
+use crate::log::format_as;
 use crate::nonce::WireNonce;
 use core::ops::Range;
 
@@ -59,6 +60,8 @@ impl<K> core::fmt::Debug for Traffic<K> {
         f.write_str("…")
     }
 }
+
+format_as! { [K] Traffic<K>, _ => "…" }
 
 /// What an envelope is bound to beyond its text.
 #[derive(Clone, Debug)]
@@ -177,6 +180,7 @@ pub fn introduce(buffer: &mut [u8], length: usize, signature: &Signature) -> Res
 
 /// An envelope that has been parsed and decoded, not yet opened.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use]
 pub struct Envelope {
     nonce: WireNonce,
@@ -188,6 +192,7 @@ pub struct Envelope {
 
 /// What came for an answer: an envelope, or an error of the gateway outside one.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Answer {
     /// An envelope.
     Envelope(Envelope),

@@ -1,4 +1,4 @@
-//! `defmt` behind one macro, and nothing otherwise.
+//! `defmt` behind two macros, and nothing otherwise.
 //!
 //! Only facts without secrets are logged: states, schemes, codes and lengths, never keys, tokens or messages.
 
@@ -10,4 +10,19 @@ macro_rules! debug {
     }};
 }
 
-pub(crate) use debug;
+/// Implements `defmt::Format` where the feature `defmt` is on: for types that hold more than may be logged.
+///
+/// `format_as! { [generics] Type, value => "text", facts of value… }`
+macro_rules! format_as {
+    ([$($generics:tt)*] $type:ty, $value:pat => $text:literal $(, $fact:expr)*) => {
+        #[cfg(feature = "defmt")]
+        impl<$($generics)*> ::defmt::Format for $type {
+            fn format(&self, f: ::defmt::Formatter<'_>) {
+                let $value = self;
+                ::defmt::write!(f, $text $(, $fact)*);
+            }
+        }
+    };
+}
+
+pub(crate) use {debug, format_as};

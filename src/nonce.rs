@@ -98,6 +98,7 @@ pub struct NonceSequence {
 
 /// The key has sealed as much as it may. A new session is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Exhausted;
 
 impl NonceSequence {

@@ -4,6 +4,7 @@ use crate::nonce::limit;
 
 /// A counter or nonce that was seen before, or is too old to tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Replayed;
 
 /// A sliding window of `WORDS` × 32 counters below the highest one seen, RFC 4303 §3.4.3.
@@ -91,12 +92,14 @@ impl<const WORDS: usize> Default for Window<WORDS> {
 /// An exact set of at most `N` nonces, and of no more than a plain session may carry. It never forgets: when it is full,
 /// the session ends.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct NonceSet<const N: usize> {
     sorted: heapless::Vec<[u8; 12], N>,
 }
 
 /// Why a nonce was not committed to a [`NonceSet`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum NonceSetError {
     /// It was seen before.
     Replayed,
@@ -145,6 +148,7 @@ pub struct Outstanding<const N: usize> {
 
 /// `N` requests await their responses; one must come, or be given up, first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TooManyOutstanding;
 
 impl<const N: usize> Outstanding<N> {

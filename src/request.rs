@@ -7,6 +7,7 @@
 use crate::codec::cursor::Writer;
 use crate::codec::json::{self, Str, Value, escaped_len, put_string};
 use crate::error::{Error, Misuse, Peer};
+use crate::log::format_as;
 use core::fmt;
 use core::ops::Range;
 
@@ -108,6 +109,8 @@ impl fmt::Debug for Request<'_> {
             .finish_non_exhaustive()
     }
 }
+
+format_as! { [] Request<'_>, request => "Request {{ plaintext_len: {}, idempotent: {} }}", request.plaintext_len(), request.idempotent }
 
 const fn pairs_len(pairs: &[(&str, &str)]) -> usize {
     let (mut length, mut rest) = (0_usize, pairs);
@@ -243,6 +246,8 @@ impl fmt::Debug for ReceivedRequest<'_> {
             .finish_non_exhaustive()
     }
 }
+
+format_as! { [] ReceivedRequest<'_>, request => "ReceivedRequest {{ has_body: {} }}", request.body().is_some() }
 
 /// Where an object of strings stands, if it is one.
 fn range_of_strings(value: Option<Value<'_>>) -> Result<Option<Range<usize>>, Error> {

@@ -136,6 +136,7 @@ pub struct NameList {
 
 /// Why a name was not taken into a [`NameList`]: its characters, its length, a duplicate, or one too many (§2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InvalidName;
 
 impl NameList {

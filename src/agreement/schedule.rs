@@ -11,6 +11,7 @@ use crate::crypto::provider::{Aead, CryptoError, HASH_LEN, NONCE_LEN, Provider};
 
 /// What a secret drawn from the PRK is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Label {
     /// AEAD key of the requests.
     ClientWrite,

@@ -93,6 +93,7 @@ pub struct Transcript(Sha256);
 
 /// A field over 65,535 bytes, which would have to be truncated. It is malformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct FieldTooLong;
 
 impl Transcript {

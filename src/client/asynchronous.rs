@@ -6,6 +6,7 @@ use super::{ClientError, HANDSHAKE_PATH, REQUEST_PATH, Response};
 use crate::crypto::{AsyncProvider, AsyncVerifier};
 use crate::error::Error;
 use crate::handshake::{ClientConfig, ClientNeed};
+use crate::log::format_as;
 use crate::request::Request;
 use crate::session::{Facts, Now};
 use crate::transport::{AsyncTransport, Header};
@@ -33,6 +34,11 @@ impl<P: AsyncProvider, V, T, const TOKEN: usize> fmt::Debug for AsyncClient<'_, 
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AsyncClient").field("session", &self.state.facts()).finish_non_exhaustive()
     }
+}
+
+format_as! {
+    [P: AsyncProvider, V, T, const TOKEN: usize] AsyncClient<'_, P, V, T, TOKEN>,
+    client => "AsyncClient {{ session: {} }}", client.state.facts()
 }
 
 impl<'c, P: AsyncProvider, V: AsyncVerifier, T: AsyncTransport, const TOKEN: usize>

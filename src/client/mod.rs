@@ -8,6 +8,7 @@ mod state;
 use crate::crypto::{Provider, Verifier};
 use crate::error::{Code, Error};
 use crate::handshake::{ClientConfig, ClientNeed};
+use crate::log::format_as;
 use crate::request::Request;
 use crate::session::{Facts, Now};
 use crate::transport::{Header, Transport};
@@ -67,6 +68,8 @@ impl fmt::Debug for Response<'_> {
     }
 }
 
+format_as! { [] Response<'_>, response => "Response {{ status: {}, retry_after: {}, body_length: {} }}", response.status, response.retry_after, response.body.len() }
+
 /// Why a call of the client failed; `E` is the transport's own error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -122,6 +125,11 @@ impl<P: Provider, V, T, const TOKEN: usize> fmt::Debug for Client<'_, P, V, T, T
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("session", &self.state.facts()).finish_non_exhaustive()
     }
+}
+
+format_as! {
+    [P: Provider, V, T, const TOKEN: usize] Client<'_, P, V, T, TOKEN>,
+    client => "Client {{ session: {} }}", client.state.facts()
 }
 
 impl<'c, P: Provider, V: Verifier, T: Transport, const TOKEN: usize> Client<'c, P, V, T, TOKEN> {

@@ -2,6 +2,7 @@
 //! would inline into each.
 
 use super::provider::{CryptoError, HASH_LEN};
+use crate::log::format_as;
 use crate::secret::Secret;
 use core::fmt;
 use hkdf::{GenericHkdf, HmacImpl};
@@ -101,3 +102,5 @@ impl fmt::Debug for Prk {
         f.write_str("…")
     }
 }
+
+format_as! { [] Prk, _ => "…" }

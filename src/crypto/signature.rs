@@ -100,6 +100,7 @@ pub trait Verifier {
 
 /// The proof that a signature was verified, which only a verifier makes: without one no pinned session begins.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use]
 pub struct Verified(());
 
@@ -115,6 +116,7 @@ impl Verified {
 
 /// No identity at all: signs nothing, trusts nobody. For gateways without identity and clients of the confirmed mode.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Nobody;
 
 impl Verifier for Nobody {

@@ -4,6 +4,7 @@ use super::allowlist::Rule;
 use super::forward::{self, HeaderFilter};
 use crate::codec::{BufferTooSmall, json};
 use crate::error::{Code, Error};
+use crate::log::format_as;
 use crate::request::ReceivedRequest;
 use crate::session::{ClientFacts, Committed};
 use core::fmt;
@@ -24,6 +25,7 @@ pub struct Reply {
 
 /// A request that was opened, committed and admitted: forward it, then seal its response.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Admitted<'b, 'c, H> {
     /// What the client wants of the upstream.
     pub request: ReceivedRequest<'b>,
@@ -68,8 +70,11 @@ impl<H> fmt::Debug for Responder<H> {
     }
 }
 
+format_as! { [H] Responder<H>, responder => "Responder {{ committed: {} }}", responder.committed }
+
 /// What a gateway does next about a request.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[expect(clippy::large_enum_variant, reason = "it is taken apart at once, and there is no heap to box it on")]
 pub enum Opened<'b, 'c, H> {
     /// Forward it.

@@ -7,6 +7,7 @@ use core::fmt;
 
 /// What a gateway knows of a client when it asks for a route.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Caller<'a> {
     /// Its type.
     pub client_type: ClientType,
@@ -22,6 +23,7 @@ pub struct Caller<'a> {
 ///
 /// Below [`Mode::Mutual`] `client_types` and `client_ids` compare claims.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Rule<'a> {
     /// The method: capital letters, such as `GET`, with `-` between them. `HEAD` is a method of its own.
     pub method: &'a str,
@@ -62,6 +64,7 @@ const fn internal(method: &'static str, pattern: &'static str) -> Rule<'static> 
 
 /// Rules that have been checked.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Allowlist<'a> {
     rules: &'a [Rule<'a>],
 }

@@ -8,6 +8,7 @@ use crate::session::{ClientType, Mode};
 
 /// A client that the gateway knows.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct KnownClient<'c> {
     /// `client.type`.
     pub client_type: ClientType,
@@ -41,6 +42,7 @@ impl RegisteredIdentity<'_> {
 
 /// The clients that a gateway knows, and the schemes that it accepts of them. Unknown clients are refused.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Clients<'c> {
     /// The clients; none refuses everybody.
     pub known: &'c [KnownClient<'c>],

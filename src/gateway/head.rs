@@ -1,10 +1,13 @@
 //! The headers of the outer request that a gateway looks at (§2.1, §2.4).
 
 use crate::error::Code;
+use crate::log::format_as;
+use core::fmt;
 
 /// The protocol's headers of one request, gathered from whatever HTTP server is there: feed every header to
 /// [`Head::add`], in any order.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Head<'a> {
     version: Field<'a>,
     content_type: Field<'a>,
@@ -13,7 +16,7 @@ pub struct Head<'a> {
 }
 
 /// A header that must be single.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 enum Field<'a> {
     #[default]
     Absent,
@@ -21,7 +24,24 @@ enum Field<'a> {
     Twice,
 }
 
+/// Prints whether it came. What came may be a token.
+impl fmt::Debug for Field<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.presence())
+    }
+}
+
+format_as! { [] Field<'_>, field => "{}", field.presence() }
+
 impl<'a> Field<'a> {
+    const fn presence(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Once(_) => "once",
+            Self::Twice => "twice",
+        }
+    }
+
     /// The value, if the header came at most once.
     fn single(self) -> Result<Option<&'a str>, Code> {
         match self {
@@ -136,6 +156,14 @@ mod tests {
         ]);
         assert_eq!(twice.session_id(), Err(Code::MalformedRequest));
         assert_eq!(twice.token(), Err(Code::MalformedRequest));
+    }
+
+    #[test]
+    fn no_value_is_printed() {
+        let printed = std::format!("{:?}", head(&[("authorization", "Bearer ab"), ("x-session-id", "ab")]));
+        let expected =
+            "Head { version: absent, content_type: absent, session_id: once, authorization: once }";
+        assert_eq!(printed, expected);
     }
 
     #[test]

@@ -32,7 +32,7 @@ use crate::envelope::{self, Envelope};
 use crate::error::{Code, Error, Misuse};
 use crate::handshake::dynamic_key::{error_len, longest_answer, write_error};
 use crate::handshake::{ServerError, ServerFacts, ServerHandshake, ServerNeed, ServerPolicy};
-use crate::log::debug;
+use crate::log::{debug, format_as};
 use crate::nonce::limit;
 use crate::request::Layout;
 use crate::session::{ClientFacts, Committed, Mode};
@@ -60,6 +60,12 @@ pub struct Gateway<'c, C> {
     pub instance: u32,
     /// How plain mode derives its key.
     pub plain: PlainKdf<'c>,
+}
+
+format_as! {
+    [C] Gateway<'_, C>,
+    gateway => "Gateway {{ audience: {}, identity: {}, session_seconds: {}, instance: {} }}",
+    gateway.audience, gateway.identity.map(|key| key.kid()), gateway.session_seconds, gateway.instance
 }
 
 /// The room in bytes that answers of the gateway's own need in any case, whatever else the buffer holds: the longest

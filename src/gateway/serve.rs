@@ -9,7 +9,7 @@ use crate::crypto::{Provider, Signer};
 use crate::error::{Code, Error};
 use crate::handshake::ServerPolicy;
 use crate::jose::jwk;
-use crate::log::debug;
+use crate::log::{debug, format_as};
 use crate::transport::Header;
 use crate::transport::http1::{Answer, Incoming, Server, ServerError};
 use core::fmt;
@@ -208,6 +208,8 @@ impl<C, P, S> fmt::Debug for Service<'_, '_, C, P, S> {
         f.debug_struct("Service").finish_non_exhaustive()
     }
 }
+
+format_as! { [C, P, S] Service<'_, '_, C, P, S>, _ => "Service" }
 
 /// Sends the answer (§2.1: nothing of it is to be kept by anybody on the way).
 fn respond<T: Read + Write>(

@@ -2,6 +2,7 @@
 
 use crate::codec::timestamp::Timestamp;
 use crate::crypto::{Provider, Verified};
+use crate::log::format_as;
 use crate::nonce::{WireNonce, limit};
 use crate::replay::{NonceSet, NonceSetError, Window};
 use crate::session::{Mode, ServerSession, SessionId};
@@ -104,12 +105,14 @@ pub trait SessionStore<P: Provider> {
 ///
 /// `WINDOW` × 32 is the width of the sliding window, `PLAIN` the capacity of plain mode's exact set.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Replay<const WINDOW: usize, const PLAIN: usize> {
     seen: Seen<WINDOW, PLAIN>,
     blocks: u64,
 }
 
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 enum Seen<const WINDOW: usize, const PLAIN: usize> {
     Counters(Window<WINDOW>),
     Nonces(NonceSet<PLAIN>),
@@ -181,6 +184,7 @@ enum Slot<P: Provider, const WINDOW: usize, const PLAIN: usize> {
 
 /// Names a session of a [`FixedStore`]: its slot, and which of the slot's tenants it is.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SlotHandle {
     slot: usize,
     number: u64,
@@ -199,6 +203,11 @@ impl<P: Provider, const SESSIONS: usize, const WINDOW: usize, const PLAIN: usize
     #[must_use]
     pub fn with_half_open(max: usize) -> Self {
         Self { slots: [const { Slot::Free }; SESSIONS], inserted: 0, max_half_open: max }
+    }
+
+    /// How many sessions live, or have expired unnoticed.
+    fn live(&self) -> usize {
+        self.slots.iter().filter(|slot| matches!(slot, Slot::Live { .. })).count()
     }
 
     /// Ends what has expired and forgets what has ended long ago.
@@ -254,10 +263,11 @@ impl<P: Provider, const SESSIONS: usize, const WINDOW: usize, const PLAIN: usize
     for FixedStore<P, SESSIONS, WINDOW, PLAIN>
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let live = self.slots.iter().filter(|slot| matches!(slot, Slot::Live { .. })).count();
-        f.debug_struct("FixedStore").field("live", &live).finish_non_exhaustive()
+        f.debug_struct("FixedStore").field("live", &self.live()).finish_non_exhaustive()
     }
 }
+
+format_as! { [P: Provider, const SESSIONS: usize, const WINDOW: usize, const PLAIN: usize] FixedStore<P, SESSIONS, WINDOW, PLAIN>, store => "FixedStore {{ live: {} }}", store.live() }
 
 impl<P: Provider, const SESSIONS: usize, const WINDOW: usize, const PLAIN: usize> SessionStore<P>
     for FixedStore<P, SESSIONS, WINDOW, PLAIN>

@@ -5,6 +5,7 @@ use crate::error::Code;
 
 /// An upstream's answer as it is sealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Outcome {
     /// The body as it came, with this status.
     Body(u16),

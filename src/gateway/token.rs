@@ -38,6 +38,7 @@ const _: () = assert!(MAX_CLAIMS <= SCRATCH);
 
 /// How a gateway signs its tokens.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum TokenKey {
     /// HS256 with this key.
     Hs256(Hs256Key),
@@ -87,6 +88,7 @@ impl TokenKey {
 
 /// What a token says.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TokenClaims<'a> {
     /// `sid`: the session.
     pub session_id: &'a str,
@@ -104,6 +106,7 @@ pub struct TokenClaims<'a> {
 
 /// Of which session a token must be, and for which gateway.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Expected<'a> {
     /// `sid`.
     pub session_id: &'a str,

@@ -3,6 +3,7 @@
 use super::{Algorithm, JoseError};
 use crate::codec::{BufferTooSmall, base64};
 use crate::crypto::Signature;
+use crate::log::format_as;
 use core::fmt;
 use serde::Serialize;
 
@@ -75,6 +76,8 @@ impl fmt::Debug for Unsigned<'_> {
         f.debug_struct("Unsigned").field("len", &self.end).finish_non_exhaustive()
     }
 }
+
+format_as! { [] Unsigned<'_>, unsigned => "Unsigned {{ len: {} }}", unsigned.end }
 
 /// Writes `message` at `at` in base64url and returns where it ends. Its JSON is written to the end of `out` first and
 /// encoded from there, 48 bytes to 64 characters, so that no other buffer is needed. Nothing is overwritten before it was

@@ -10,6 +10,7 @@ use crate::codec::timestamp::Timestamp;
 use crate::codec::{BufferTooSmall, base64};
 use crate::crypto::provider::HASH_LEN;
 use crate::crypto::{Signature, Verified};
+use crate::log::format_as;
 use core::fmt;
 use serde::Serialize;
 
@@ -171,6 +172,8 @@ impl fmt::Debug for Unverified<'_> {
     }
 }
 
+format_as! { [] Unverified<'_>, _ => "Unverified" }
+
 /// A token whose signature is right. What it claims is still to be checked.
 #[must_use]
 pub struct Authentic<'t> {
@@ -192,6 +195,8 @@ impl fmt::Debug for Authentic<'_> {
         f.write_str("Authentic")
     }
 }
+
+format_as! { [] Authentic<'_>, _ => "Authentic" }
 
 fn check_header(header: &[u8], algorithm: Algorithm, typ: &str) -> Result<(), JoseError> {
     let [alg, found_typ, refused @ ..] = json::object(

@@ -4,6 +4,7 @@ use super::JoseError;
 use crate::crypto::provider::{CryptoError, HASH_LEN};
 use crate::crypto::signature::SIGNATURE_LEN;
 use crate::crypto::{KeyId, Signer, Verifier};
+use crate::log::format_as;
 use crate::secret::Secret;
 use core::fmt;
 use hkdf::Hkdf;
@@ -43,6 +44,8 @@ impl Algorithm {
 /// A key for HS256 (RFC 7518 §3.2), 32 bytes: erased on drop, never printed.
 #[derive(Clone, Debug)]
 pub struct Hs256Key(Secret<32>);
+
+format_as! { [] Hs256Key, _ => "…" }
 
 impl Hs256Key {
     /// The least length of a secret in bytes.
@@ -114,6 +117,8 @@ impl fmt::Debug for SigningKey<'_> {
     }
 }
 
+format_as! { [] SigningKey<'_>, key => "SigningKey({})", key.algorithm() }
+
 /// What a signature must be by, and so with which algorithm.
 pub enum VerifyingKey<'k> {
     /// HS256 with this key.
@@ -139,6 +144,8 @@ impl fmt::Debug for VerifyingKey<'_> {
         write!(f, "VerifyingKey({})", self.algorithm().name())
     }
 }
+
+format_as! { [] VerifyingKey<'_>, key => "VerifyingKey({})", key.algorithm() }
 
 #[cfg(test)]
 mod tests {

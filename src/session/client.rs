@@ -7,6 +7,7 @@ use crate::codec::json::Str;
 use crate::crypto::provider::{Aead, CryptoError, Provider};
 use crate::envelope::{self, Aad, Answer, Traffic};
 use crate::error::{Code, Error, Misuse, Peer};
+use crate::log::format_as;
 use crate::nonce::{NonceSequence, WireNonce, limit};
 use crate::replay::Outstanding;
 use crate::scheme::Scheme;
@@ -55,6 +56,7 @@ impl<P: Provider, const OUTSTANDING: usize> Keys<P, OUTSTANDING> {
 
 /// What a session is: its names on the wire, its worth and its end.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Facts<const TOKEN: usize> {
     pub(crate) id: SessionId,
     pub(crate) token: Token<TOKEN>,
@@ -92,6 +94,8 @@ impl<const N: usize> fmt::Debug for Token<N> {
         f.write_str("…")
     }
 }
+
+format_as! { [const N: usize] Token<N>, _ => "…" }
 
 impl<const TOKEN: usize> Facts<TOKEN> {
     /// Those of no session yet.
@@ -372,17 +376,26 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> fmt::Debug
     }
 }
 
+format_as! {
+    [P: Provider, const TOKEN: usize, const OUTSTANDING: usize] Session<P, TOKEN, OUTSTANDING>,
+    session => "Session {{ facts: {} }}", session.facts
+}
+
 impl<P: Provider> fmt::Debug for Sealer<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sealer").field("nonces", &self.nonces).finish_non_exhaustive()
     }
 }
 
+format_as! { [P: Provider] Sealer<P>, sealer => "Sealer {{ nonces: {} }}", sealer.nonces }
+
 impl<P: Provider, const OUTSTANDING: usize> fmt::Debug for Opener<P, OUTSTANDING> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Opener").field("outstanding", &self.outstanding).finish_non_exhaustive()
     }
 }
+
+format_as! { [P: Provider, const OUTSTANDING: usize] Opener<P, OUTSTANDING>, opener => "Opener {{ outstanding: {} }}", opener.outstanding }
 
 #[cfg(test)]
 pub(crate) mod tests {

@@ -9,6 +9,7 @@ use crate::crypto::KeyId;
 use crate::crypto::provider::{CryptoError, Provider};
 use crate::envelope::{self, Aad, Envelope, Traffic};
 use crate::error::{Error, Peer};
+use crate::log::format_as;
 use crate::nonce::{RESPONSE_BIT, WireNonce, limit};
 use crate::scheme::Scheme;
 use core::fmt;
@@ -53,6 +54,7 @@ impl ClaimedIdentity {
 
 /// A request that was authenticated, not yet committed: it may be a replay until the store has said otherwise.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use]
 pub struct Opened {
     nonce: WireNonce,
@@ -77,6 +79,7 @@ impl Opened {
 
 /// A committed request: the right to answer it, once. There is no other way to seal a response.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use]
 pub struct Committed {
     nonce: WireNonce,
@@ -216,6 +219,8 @@ impl<P: Provider> fmt::Debug for ServerSession<P> {
             .finish_non_exhaustive()
     }
 }
+
+format_as! { [P: Provider] ServerSession<P>, session => "ServerSession {{ id: {}, mode: {}, scheme: {}, ends: {} }}", session.id, session.mode, session.scheme, session.ends }
 
 /// The response prefix of a plain session: random with the top bit set (§2.4).
 pub(crate) fn plain_response_prefix(mut random: [u8; 4]) -> [u8; 4] {

@@ -1,5 +1,6 @@
 //! A request header that is checked before it exists.
 
+use crate::log::format_as;
 use core::fmt;
 
 /// The longest token that [`Header::bearer`] takes, in bytes (§2.1).
@@ -76,6 +77,8 @@ impl fmt::Debug for Header<'_> {
         write!(f, "{}: …", self.name)
     }
 }
+
+format_as! { [] Header<'_>, header => "{}: …", header.name }
 
 /// Why something is not a header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -6,6 +6,7 @@
 mod header;
 pub mod http1;
 
+use crate::log::format_as;
 use core::fmt;
 
 pub use header::{Header, InvalidHeader};
@@ -118,6 +119,8 @@ impl fmt::Debug for Request<'_> {
     }
 }
 
+format_as! { [] Request<'_>, request => "Request {{ method: {}, target: {}, headers: {}, body_length: {} }}", request.method, request.target, request.headers, request.body.len() }
+
 /// An answer, unauthenticated as it is. Of its headers only these facts are kept.
 #[derive(PartialEq, Eq)]
 pub struct Response<'b> {
@@ -142,6 +145,8 @@ impl fmt::Debug for Response<'_> {
             .finish()
     }
 }
+
+format_as! { [] Response<'_>, response => "Response {{ status: {}, content_type_is_json: {}, retry_after: {}, body_length: {} }}", response.status, response.content_type_is_json, response.retry_after, response.body.len() }
 
 /// A request that no transport sends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -3,6 +3,7 @@
 #[cfg(doc)]
 use crate::crypto::provider::Provider;
 use crate::crypto::provider::{Aead, CryptoError, NONCE_LEN, TAG_LEN};
+use crate::log::format_as;
 use crate::secret::Secret;
 use aes_gcm::aead::AeadInOut;
 use aes_gcm::aead::consts::{U12, U16};
@@ -73,17 +74,23 @@ impl fmt::Debug for RawKey {
     }
 }
 
+format_as! { [] RawKey, _ => "…" }
+
 impl fmt::Debug for RawAes256Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("…")
     }
 }
 
+format_as! { [] RawAes256Key, _ => "…" }
+
 impl fmt::Debug for ExpandedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("…")
     }
 }
+
+format_as! { [] ExpandedKey, _ => "…" }
 
 /// AES-GCM with nonces of 12 bytes and tags of 16.
 trait Gcm: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit {

@@ -2,6 +2,7 @@
 
 use crate::crypto::provider::CryptoError;
 use crate::crypto::signature::{KeyId, Signature, Signer, Verified, Verifier};
+use crate::log::format_as;
 use crate::secret::Secret;
 use core::fmt;
 use p256::ecdsa::signature::{Signer as _, Verifier as _};
@@ -61,6 +62,8 @@ impl fmt::Debug for Identity {
         f.debug_struct("Identity").field("kid", &self.kid).finish_non_exhaustive()
     }
 }
+
+format_as! { [] Identity, identity => "Identity {{ kid: {} }}", identity.kid }
 
 impl Signer for Identity {
     fn kid(&self) -> KeyId {
@@ -130,6 +133,7 @@ fn verify(
 
 /// The identities that a client pins: several, so that the gateway can rotate its key. None trusts nobody.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Pins<'p>(pub &'p [PinnedKey]);
 
 impl Verifier for Pins<'_> {

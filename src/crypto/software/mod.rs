@@ -10,6 +10,7 @@ pub use identity::{Identity, PinnedKey, Pins};
 use super::hash::HmacSha256;
 use super::provider::{Aead, CryptoError, HASH_LEN, NONCE_LEN, Provider, TAG_LEN};
 use crate::codec::spki::{Group, PublicKey};
+use crate::log::format_as;
 use crate::secret::Secret;
 use core::fmt;
 use core::marker::PhantomData;
@@ -59,6 +60,8 @@ impl<R, K> fmt::Debug for Software<R, K> {
     }
 }
 
+format_as! { [R, K] Software<R, K>, _ => "Software" }
+
 /// A P-256 private key for one agreement, erased on drop.
 pub struct EphemeralKey(EphemeralSecret);
 
@@ -67,6 +70,8 @@ impl fmt::Debug for EphemeralKey {
         f.write_str("…")
     }
 }
+
+format_as! { [] EphemeralKey, _ => "…" }
 
 fn p256_key(key: &PublicKey) -> Result<p256::PublicKey, CryptoError> {
     match key.group() {

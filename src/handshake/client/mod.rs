@@ -28,7 +28,7 @@ use crate::envelope::Traffic;
 #[cfg(doc)]
 use crate::error::Incompatible;
 use crate::error::{Error, Misuse, Peer};
-use crate::log::debug;
+use crate::log::{debug, format_as};
 use crate::nonce::{NonceSequence, limit};
 use crate::replay::Outstanding;
 use crate::scheme::Scheme;
@@ -76,6 +76,11 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> fmt::Debug
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientHandshake").field("need", &self.need()).finish_non_exhaustive()
     }
+}
+
+format_as! {
+    [P: Provider, const TOKEN: usize, const OUTSTANDING: usize] ClientHandshake<'_, P, TOKEN, OUTSTANDING>,
+    handshake => "ClientHandshake {{ need: {} }}", handshake.need()
 }
 
 #[allow(clippy::large_enum_variant, reason = "one state at a time, in place: there is no heap")]

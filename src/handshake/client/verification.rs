@@ -2,6 +2,7 @@
 
 use crate::agreement::proof::Statement;
 use crate::crypto::{CryptoError, KeyId, Signature, Verified, Verifier};
+use crate::log::format_as;
 
 /// A signature to be verified: by whom, over what.
 #[derive(Clone, Copy, Debug)]
@@ -10,6 +11,8 @@ pub struct Verification {
     pub(super) statement: Statement,
     pub(super) signature: Signature,
 }
+
+format_as! { [] Verification, verification => "Verification {{ kid: {} }}", verification.kid }
 
 impl Verification {
     /// The id of the key that must have signed.

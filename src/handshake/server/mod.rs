@@ -22,14 +22,14 @@ use crate::crypto::provider::{CryptoError, HASH_LEN, NONCE_LEN, Provider};
 use crate::crypto::{KeyId, Signature, Signer};
 use crate::envelope::Traffic;
 use crate::error::{Code, Error, Misuse};
-use crate::log::debug;
+use crate::log::{debug, format_as};
 use crate::scheme::{NameList, Scheme, negotiate};
 use crate::session::server::{ClaimedIdentity, plain_response_prefix};
 use crate::session::{ClientFacts, ClientType, Mode, ServerSession, SessionId, is_session_id, is_token};
 use core::fmt;
 
-/// What the server gives a session, for [`ServerHandshake::answer`].
-#[derive(Clone, Copy, Debug)]
+/// What the server gives a session, for [`ServerHandshake::answer`]. The token is never printed.
+#[derive(Clone, Copy)]
 pub struct ServerFacts<'a> {
     /// `[A-Za-z0-9._~-]{1,64}` with at least 128 random bits.
     pub session_id: &'a str,
@@ -47,6 +47,24 @@ pub struct ServerFacts<'a> {
     pub identity: Option<KeyId>,
     /// How plain mode derives its key.
     pub plain: PlainKdf<'a>,
+}
+
+impl fmt::Debug for ServerFacts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerFacts")
+            .field("session_id", &self.session_id)
+            .field("expires_at", &self.expires_at)
+            .field("expires_in", &self.expires_in)
+            .field("instance", &self.instance)
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
+    }
+}
+
+format_as! {
+    [] ServerFacts<'_>,
+    facts => "ServerFacts {{ session_id: {}, expires_at: {}, expires_in: {}, instance: {}, identity: {} }}",
+    facts.session_id, facts.expires_at, facts.expires_in, facts.instance, facts.identity
 }
 
 /// What a [`ServerHandshake`] needs next.
@@ -106,6 +124,8 @@ impl<P: Provider> fmt::Debug for ServerHandshake<P> {
         f.debug_struct("ServerHandshake").field("need", &self.need()).finish_non_exhaustive()
     }
 }
+
+format_as! { [P: Provider] ServerHandshake<P>, handshake => "ServerHandshake {{ need: {} }}", handshake.need() }
 
 impl<P: Provider> Default for ServerHandshake<P> {
     fn default() -> Self {

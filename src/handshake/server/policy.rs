@@ -6,6 +6,7 @@ use crate::session::{ClientType, Mode};
 
 /// What a hello claims, before anything is proven.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Claims<'a> {
     /// `client.type`.
     pub client_type: ClientType,
@@ -21,6 +22,7 @@ pub struct Claims<'a> {
 
 /// What the policy grants a client.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ClientPolicy<'p> {
     /// The schemes that are accepted.
     pub schemes: &'p [Scheme],

@@ -3,6 +3,7 @@
 use super::encoder::{self, Encoder};
 use super::link::{Link, Sending};
 use super::{Error, Single, Spent};
+use crate::log::format_as;
 use crate::transport::{AsyncTransport, InvalidHeader, Request, Response, TransportError};
 use core::fmt;
 use embedded_io_async::{ErrorType, Read, Write};
@@ -128,6 +129,10 @@ impl<C: AsyncConnect + fmt::Debug> fmt::Debug for AsyncHttp1<'_, C> {
             .field("link", &self.link)
             .finish()
     }
+}
+
+format_as! {
+    [C: AsyncConnect] AsyncHttp1<'_, C>, http => "AsyncHttp1 {{ host: {}, link: {} }}", http.host, http.link
 }
 
 /// Writes a whole request.

@@ -33,6 +33,7 @@ pub trait Connect {
 
 /// One stream, such as a UART, which cannot be opened again: after an error it is gone.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Single<S>(Option<S>);
 
 impl<S> Single<S> {

@@ -4,6 +4,7 @@
 use super::Error;
 use super::encoder::{BLOCK, Encoder};
 use super::response::{Received, Receiver};
+use crate::log::format_as;
 use crate::transport::{Request, Response};
 use core::{fmt, mem, ops::Range};
 use embedded_io::ErrorKind;
@@ -17,6 +18,14 @@ pub(super) enum Link<S> {
 }
 
 impl<S> Link<S> {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Idle(_) => "idle",
+            Self::Awaiting { .. } => "awaiting",
+        }
+    }
+
     /// Takes the stream if it may carry another exchange; drops any other.
     pub(super) fn take_idle(&mut self, is_reusable: impl FnOnce(&mut S) -> bool) -> Option<S> {
         match mem::replace(self, Self::Closed) {
@@ -51,13 +60,11 @@ impl<S> Link<S> {
 
 impl<S> fmt::Debug for Link<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Closed => "closed",
-            Self::Idle(_) => "idle",
-            Self::Awaiting { .. } => "awaiting",
-        })
+        f.write_str(self.name())
     }
 }
+
+format_as! { [S] Link<S>, link => "{}", link.name() }
 
 /// A message that is being written.
 pub(super) struct Sending<'a> {

@@ -23,6 +23,7 @@ mod response;
 mod server;
 
 use super::{InvalidHeader, Request, Response, Transport, TransportError};
+use crate::log::format_as;
 use core::fmt;
 use embedded_io::{ErrorType, Read, Write};
 use encoder::Encoder;
@@ -126,6 +127,10 @@ impl<C: Connect + fmt::Debug> fmt::Debug for Http1<'_, C> {
             .field("link", &self.link)
             .finish()
     }
+}
+
+format_as! {
+    [C: Connect] Http1<'_, C>, http => "Http1 {{ host: {}, link: {} }}", http.host, http.link
 }
 
 /// Writes a whole message.

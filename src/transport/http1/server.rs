@@ -4,6 +4,7 @@ use super::encoder::{Decimal, Encoder};
 use super::incoming::{Receiver, Step};
 use super::link::Sending;
 use super::{Error, Refusal, write};
+use crate::log::format_as;
 use crate::transport::Header;
 use core::convert::Infallible;
 use core::fmt;
@@ -27,6 +28,7 @@ pub struct Server<S> {
 
 /// What the stream waits for.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 enum State {
     /// A request.
     Ready,
@@ -35,6 +37,8 @@ enum State {
     /// Nothing any more.
     Closed,
 }
+
+format_as! { [S] Server<S>, server => "Server {{ state: {} }}", server.state }
 
 impl<S: Read + Write> Server<S> {
     /// Serves `stream`. Timeouts are the stream's, as in [`Connect`](super::Connect).
@@ -188,6 +192,8 @@ impl fmt::Debug for Incoming<'_> {
     }
 }
 
+format_as! { [] Incoming<'_>, incoming => "Incoming {{ method: {}, target: {}, body_length: {} }}", incoming.method(), incoming.target(), incoming.length }
+
 /// An answer. The transport adds the body's length, and that it closes the stream where it does.
 #[derive(Clone, Copy)]
 pub struct Answer<'a> {
@@ -209,6 +215,8 @@ impl fmt::Debug for Answer<'_> {
             .finish()
     }
 }
+
+format_as! { [] Answer<'_>, answer => "Answer {{ status: {}, headers: {}, body_length: {} }}", answer.status, answer.headers, answer.body.len() }
 
 /// An answer that no transport sends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
