@@ -239,7 +239,7 @@ fn a_session_is_half_open_for_thirty_seconds() {
 fn half_open_sessions_are_bounded_and_displace_nothing() {
     let mut pair = Pair::new();
     let most = 3;
-    pair.world.store = Box::new(FixedStore::with_half_open(most));
+    *pair.world.store = FixedStore::with_half_open(most);
     let (mut session, mut provider, introduction) = pair.shake();
     for _ in 1..most {
         assert_eq!(pair.hello().0, 200);
