@@ -18,6 +18,7 @@ pub struct Draws(&'static [[u8; 32]]);
 
 /// The generator has no draw of this length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Exhausted;
 
 impl Draws {

@@ -20,6 +20,7 @@ pub struct KnownClient<'c> {
 
 /// An identity of a client, bound to exactly these claims (§2.1).
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RegisteredIdentity<'c> {
     /// Its key.
     pub key: PinnedKey,

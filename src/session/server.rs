@@ -38,6 +38,8 @@ pub struct ClaimedIdentity {
     pub(crate) transcript: TranscriptHash,
 }
 
+format_as! { [] ClaimedIdentity, identity => "ClaimedIdentity {{ kid: {} }}", identity.kid }
+
 impl ClaimedIdentity {
     /// The id of the key that must sign.
     #[must_use]

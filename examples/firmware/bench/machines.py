@@ -61,11 +61,38 @@ def free_address():
         return "127.0.0.1:%d" % listener.getsockname()[1]
 
 
+class Tap:
+    """A line that is recorded: whoever connects to it is connected on to `target`."""
+
+    def __init__(self, target):
+        self.target = target
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.to, self.back = bytearray(), bytearray()
+        threading.Thread(target=self.carry, daemon=True).start()
+
+    def carry(self):
+        near, _ = self.listener.accept()
+        far = socket.create_connection(self.target.split(":"), LIMIT)
+        threading.Thread(target=self.copy, args=(far, near, self.back), daemon=True).start()
+        self.copy(near, far, self.to)
+
+    @staticmethod
+    def copy(source, sink, record):
+        try:
+            while piece := source.recv(4096):
+                record += piece
+                sink.sendall(piece)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # one of the two was unplugged
+
+
 class Lines:
     """The lines of a stream as they come."""
 
     def __init__(self, stream):
-        self.seen = []
+        self.seen, self.ended = [], False
         self.coming = queue.Queue()
         threading.Thread(target=self.read, args=(stream,), daemon=True).start()
 
@@ -76,11 +103,15 @@ class Lines:
 
     def next(self, limit=LIMIT):
         """The next line; None after the last one."""
+        if self.ended:
+            return None
         try:
             line = self.coming.get(timeout=limit)
         except queue.Empty:
             raise Failed(f"nothing was said for {limit} s") from None
-        if line is not None:
+        if line is None:
+            self.ended = True
+        else:
             self.seen.append(line)
         return line
 
@@ -116,6 +147,7 @@ class Machine:
     """A board in QEMU that runs an image; its log is decoded as it comes and kept raw."""
 
     def __init__(self, board, image, serial, scratch, **settings):
+        scratch = pathlib.Path(scratch)
         self.name, self.elf = image, HERE / "target" / board.target / "release" / image
         self.seed = scratch / f"{image}.seed"
         self.seed.write_bytes(open("/dev/urandom", "rb").read(32))
@@ -161,6 +193,11 @@ class Machine:
             raise Failed(f"{self.name} does not end") from None
         if ended != code:
             raise Failed(f"{self.name} ended with {ended}, not {code}: {self.complained()}")
+
+    def drain(self):
+        """Reads the log to its end, after the machine's."""
+        while self.log.next() is not None:
+            pass
 
     def complained(self):
         """What QEMU said."""

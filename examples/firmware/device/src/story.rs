@@ -1,7 +1,7 @@
 //! The chapters.
 
-use crate::Failed;
 use crate::checks::says;
+use crate::{Failed, Leak};
 use core::convert::Infallible;
 use defmt::{info, warn};
 use dynamic_key::Code;
@@ -12,6 +12,7 @@ use dynamic_key::request::Request;
 use dynamic_key::scheme::Scheme;
 use dynamic_key::session::{ClientType, Now};
 use dynamic_key::transport::http1::{self, Http1};
+use dynamic_key::transport::{self, Header};
 use dynamic_key::{Error as CoreError, Peer};
 use kit::{Clock, Line, Random, WireError};
 use rand_core::Rng;
@@ -189,6 +190,33 @@ pub(crate) fn logout(device: &mut Device<'_, '_>, key: &PinnedKey) -> Result<(),
     check(chapter.session() != before, "session after a logout")?;
     chapter.client.logout();
     info!("logout: forgotten, and shaken hands anew");
+    Ok(())
+}
+
+/// Shows all that can be shown of what holds secrets. The generator gives the handshake its first numbers, so that the
+/// host, which knows the seed, can compute the session's keys and search the log for them.
+pub(crate) fn show(device: &mut Device<'_, '_>, key: &PinnedKey, leak: Leak) -> Result<(), Failed> {
+    let keys = [*key];
+    let mut chapter = device.open(&keys, &Scheme::ELLIPTIC)?;
+    let now = chapter.clock.now();
+    chapter.client.ensure_session(now, chapter.buffer)?;
+    info!("show: {}", chapter.client);
+    info!("show: {}", chapter.client.transport_mut());
+    let facts = chapter.client.facts().ok_or(Failed::Check("facts"))?;
+    let headers = [Header::bearer(facts.token()).map_err(|_| Failed::Check("token"))?];
+    info!(
+        "show: {} {}",
+        facts,
+        transport::Request { method: "POST", target: "/", headers: &headers, body: LOGIN }
+    );
+    let requests =
+        [Request::post("/users/login", LOGIN), Request::get("/users/getbyid/a-name-that-nobody-may-see")];
+    for request in requests {
+        let answer = chapter.client.request(now, &request, chapter.buffer)?;
+        info!("show: {} {}", request, answer);
+        check(answer.status == 200, "show")?;
+        leak(chapter.client.facts().map_or("", |facts| facts.token()), answer.body);
+    }
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use board::semihosting::{exit, read_file};
 use board::uart::Uart;
 use core::cell::RefCell;
 use core::convert::Infallible;
-use defmt::{error, info};
+use defmt::{debug, error, info};
 use dynamic_key::crypto::CryptoError;
 use dynamic_key::crypto::software::{Identity, Software};
 use dynamic_key::gateway::serve::Service;
@@ -105,10 +105,14 @@ fn serve() -> Result<Infallible, Failed> {
     let mut buffer = [0; BUFFER];
     let mut server = Server::new(line.begin());
     info!("serving, identity {}", public.kid());
+    debug!("{} {} {}", gateway, gateway.tokens, service);
     loop {
         while server.is_open() {
             match service.serve(&mut server, &mut buffer, wall, upstream::answer) {
-                Ok(Some(served)) => info!("{}", served),
+                Ok(Some(served)) => {
+                    info!("{}", served);
+                    debug!("{} {}", server, service.store);
+                }
                 Ok(None) | Err(ServerError::Idle(_)) => {}
                 Err(error) => info!("line: {}", error),
             }

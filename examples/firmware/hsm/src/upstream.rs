@@ -1,5 +1,6 @@
 //! What is behind the gateway: a function with the answers of the sample upstream.
 
+use defmt::{Format, debug};
 use dynamic_key::codec::cursor::Writer;
 use dynamic_key::gateway::serve::Forwarded;
 use dynamic_key::gateway::{Admitted, Rule};
@@ -25,7 +26,8 @@ const fn rule(method: &'static str, pattern: &'static str) -> Rule<'static> {
 }
 
 /// Answers an admitted request: status, and the length of the body that it wrote to `out`. To `/silent` there is no answer.
-pub(crate) fn answer<H>(admitted: &Admitted<'_, '_, H>, out: &mut [u8]) -> Forwarded {
+pub(crate) fn answer<H: Format>(admitted: &Admitted<'_, '_, H>, out: &mut [u8]) -> Forwarded {
+    debug!("{}", admitted);
     let (request, mut out) = (&admitted.request, Writer::new(out));
     let mut status = 200;
     match admitted.rule.pattern {

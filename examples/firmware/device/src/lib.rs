@@ -2,7 +2,7 @@
 //!
 //! Its host tells it `host=`, `pin=`, `client=` and `seed=` when it starts, and follows its log.
 #![no_std]
-#![no_main]
+#![forbid(unsafe_code)]
 
 mod checks;
 mod pin;
@@ -21,9 +21,12 @@ const TIMEOUT_MILLIS: u32 = 8000;
 /// The exit code of a step that failed.
 const FAILED: u32 = 1;
 
-#[cortex_m_rt::entry]
-fn main() -> ! {
-    match run() {
+/// Something to do with the token of a session and the body of an answer: nothing, or what must not be done.
+pub type Leak = fn(&str, &[u8]);
+
+/// Lives the life that the host tells, and ends.
+pub fn live(leak: Leak) -> ! {
+    match run(leak) {
         Ok(()) => {
             info!("done");
             exit(0)
@@ -54,7 +57,7 @@ impl From<story::Error> for Failed {
     }
 }
 
-fn run() -> Result<(), Failed> {
+fn run(leak: Leak) -> Result<(), Failed> {
     let settings = Settings::read();
     let setting = |name| settings.get(name).ok_or(Failed::Setting(name));
     let uart = RefCell::new(Uart::new(TIMEOUT_MILLIS));
@@ -77,6 +80,7 @@ fn run() -> Result<(), Failed> {
             "restart" => story::restart(&mut device, &key)?,
             "expiry" => story::expiry(&mut device, &key)?,
             "logout" => story::logout(&mut device, &key)?,
+            "show" => story::show(&mut device, &key, leak)?,
             _ => return Err(Failed::Setting("story")),
         }
     }
