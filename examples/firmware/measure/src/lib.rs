@@ -6,7 +6,6 @@
 #![forbid(unsafe_code)]
 
 pub mod bare;
-pub mod cost;
 pub mod images;
 pub mod roles;
 

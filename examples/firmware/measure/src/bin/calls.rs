@@ -3,6 +3,7 @@
 #![no_main]
 
 use aes_gcm::{Aes128Gcm, Aes256Gcm};
+use board::cost::Report;
 use board::random::Repeatable;
 use board::semihosting::exit;
 use board::timer;
@@ -16,7 +17,6 @@ use dynamic_key::handshake::{ClientHandshake, ClientNeed, ServerHandshake, Serve
 use dynamic_key::scheme::Scheme;
 use dynamic_key::session::{Mode, Now, ServerSession, Session};
 use measure::bare::{self, Gcm};
-use measure::cost::Report;
 use measure::{Open, Provider, TOKEN, config, facts};
 
 type ClientSession<K> = Session<Provider<K>, TOKEN>;
