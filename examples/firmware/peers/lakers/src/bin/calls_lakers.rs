@@ -18,8 +18,7 @@ fn main() -> ! {
     let (device_id, chip_id) = (credential(1, &device_x).unwrap(), credential(2, &chip_x).unwrap());
 
     let device = client.call("begin", initiator);
-    let chip =
-        server.call("begin", || Responder::new(Crypto::new(Rng::new(4)), METHOD, chip_key, chip_id.clone()));
+    let chip = server.call("begin", || Responder::new(Crypto::new(Rng::new(4)), METHOD, chip_key, chip_id));
     client.value("ram", "handshake", size_of::<Initiator>() as u64);
     let (device, message_1) = client.call("message-1", || device.prepare_message_1(None, &None)).unwrap();
     let (chip, _, _) = server.call("message-1", || chip.process_message_1(&message_1)).unwrap();
@@ -30,7 +29,7 @@ fn main() -> ! {
         .call("message-2", || {
             let (mut device, _, id, _) = device.parse_message_2(&message_2)?;
             let peer = credential_check_or_fetch(Some(chip_id), id)?;
-            device.set_identity(device_key, device_id.clone())?;
+            device.set_identity(device_key, device_id)?;
             device.verify_message_2(peer)
         })
         .unwrap();
