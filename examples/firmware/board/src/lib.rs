@@ -2,6 +2,7 @@
 //! (Cortex-M3, which runs the code of a Cortex-M0+). Peripherals are those of Arm's CMSDK.
 #![no_std]
 
+pub mod cost;
 pub mod random;
 pub mod semihosting;
 pub mod stack;

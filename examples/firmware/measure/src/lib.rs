@@ -6,20 +6,15 @@
 #![forbid(unsafe_code)]
 
 pub mod bare;
-pub mod cost;
 pub mod images;
+pub mod provider;
 pub mod roles;
 
-use board::random::Repeatable;
 use dynamic_key::codec::timestamp::Timestamp;
 use dynamic_key::crypto::KeyId;
-use dynamic_key::crypto::software::Software;
 use dynamic_key::handshake::{Claims, ClientConfig, ClientPolicy, ServerFacts, ServerPolicy};
 use dynamic_key::scheme::{Preference, Scheme};
 use dynamic_key::session::{ClientType, Mode};
-
-/// The provider that is measured.
-pub type Provider<K> = Software<Repeatable, K>;
 
 /// The room for a token in a client's session.
 pub const TOKEN: usize = 384;

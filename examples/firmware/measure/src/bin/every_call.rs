@@ -6,15 +6,16 @@ use board::random::Repeatable;
 use core::hint::black_box;
 use dynamic_key::client::Client;
 use dynamic_key::codec::timestamp::Timestamp;
-use dynamic_key::crypto::software::{PinnedKey, Pins, RawKey, Software};
+use dynamic_key::crypto::software::{PinnedKey, RawKey};
 use dynamic_key::crypto::{KeyId, Provider as _};
 use dynamic_key::handshake::{ClientConfig, ClientHandshake, ClientNeed};
 use dynamic_key::request::Request;
 use dynamic_key::session::{ClientType, Expiry, Mode, Now, Session, Uptime};
 use dynamic_key::transport::http1::Http1;
 use dynamic_key::{Error, Misuse};
+use measure::TOKEN;
+use measure::provider::{Chosen, Pins, Provider};
 use measure::roles::{Line, pin};
-use measure::{Provider, TOKEN};
 
 type Soft = Provider<RawKey>;
 
@@ -47,7 +48,7 @@ fn handshake(provider: &mut Soft, pins: &[PinnedKey]) -> Result<Session<Soft, TO
             ClientNeed::Hello => {
                 black_box(machine.hello(provider, now(), &mut buffer)?);
             }
-            ClientNeed::Reply => machine.reply(black_box(200), black_box(&mut buffer))?,
+            ClientNeed::Reply => machine.reply(black_box(200), black_box(&buffer))?,
             ClientNeed::Agree => {
                 let (private, peer) = machine.agreement()?;
                 machine.agreed(provider, provider.clone().agree(private, &peer))?;
@@ -110,7 +111,7 @@ fn client(provider: Soft, pins: &[PinnedKey]) -> Result<(), Error> {
 }
 
 fn run() -> Result<(), Error> {
-    let (mut provider, pins) = (Software::new(Repeatable::new(1)), [pin()?]);
+    let (mut provider, pins) = (Chosen::new(Repeatable::new(1)), [pin()?]);
     black_box(KeyId::parse(black_box("IizO3eZ4OcYzY0Z5cyqpOfpQJ-bIzdryoUjZGP-WuBA")));
     black_box(
         Expiry::new(now(), black_box(Timestamp::from_unix_secs(2)), black_box(Some(3600))).is_over(now()),

@@ -1,7 +1,7 @@
 //! What a call costs, measured and printed.
 
-use board::semihosting::{print, print_number};
-use board::{stack, timer};
+use crate::semihosting::{print, print_number};
+use crate::{stack, timer};
 
 /// The cost of a call.
 #[derive(Clone, Copy, Default)]
