@@ -13,13 +13,17 @@ pub mod roles;
 use board::random::Repeatable;
 use dynamic_key::codec::timestamp::Timestamp;
 use dynamic_key::crypto::KeyId;
-use dynamic_key::crypto::software::Software;
 use dynamic_key::handshake::{Claims, ClientConfig, ClientPolicy, ServerFacts, ServerPolicy};
 use dynamic_key::scheme::{Preference, Scheme};
 use dynamic_key::session::{ClientType, Mode};
 
+#[cfg(not(feature = "cortex-m4"))]
+pub use dynamic_key::crypto::software::{Identity, Pins, Software as Chosen};
+#[cfg(feature = "cortex-m4")]
+pub use dynamic_key_cortex_m4::{CortexM4 as Chosen, Identity, Pins};
+
 /// The provider that is measured.
-pub type Provider<K> = Software<Repeatable, K>;
+pub type Provider<K> = Chosen<Repeatable, K>;
 
 /// The room for a token in a client's session.
 pub const TOKEN: usize = 384;

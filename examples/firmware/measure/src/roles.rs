@@ -1,12 +1,12 @@
 //! One role from its first message to a sealed exchange, as a firmware runs it: what the flash images hold.
 
-use crate::{Open, Provider, TOKEN, bare, config, facts};
+use crate::{Identity, Open, Provider, TOKEN, bare, config, facts};
 use aes_gcm::Aes256Gcm;
 use board::random::Repeatable;
 use core::convert::Infallible;
 use core::hint::black_box;
 use dynamic_key::client::{Client, ClientError};
-use dynamic_key::crypto::software::{Identity, PinnedKey, TrafficKey};
+use dynamic_key::crypto::software::{PinnedKey, TrafficKey};
 use dynamic_key::crypto::{Signer, Verifier};
 use dynamic_key::envelope::Envelope;
 use dynamic_key::handshake::{ClientHandshake, ClientNeed, ServerError, ServerHandshake, ServerNeed};

@@ -9,7 +9,7 @@ use board::timer;
 use core::hint::black_box;
 use dynamic_key::Secret;
 use dynamic_key::crypto::Provider as _;
-use dynamic_key::crypto::software::{Identity, Pins, Software, TrafficKey};
+use dynamic_key::crypto::software::TrafficKey;
 use dynamic_key::crypto::{Aead, Signer};
 use dynamic_key::envelope::Envelope;
 use dynamic_key::handshake::{ClientHandshake, ClientNeed, ServerHandshake, ServerNeed};
@@ -17,7 +17,7 @@ use dynamic_key::scheme::Scheme;
 use dynamic_key::session::{Mode, Now, ServerSession, Session};
 use measure::bare::{self, Gcm};
 use measure::cost::Report;
-use measure::{Open, Provider, TOKEN, config, facts};
+use measure::{Chosen, Identity, Open, Pins, Provider, TOKEN, config, facts};
 
 type ClientSession<K> = Session<Provider<K>, TOKEN>;
 type GatewaySession<K> = ServerSession<Provider<K>>;
@@ -39,8 +39,8 @@ fn main() -> ! {
                 continue; // plain mode knows one scheme
             }
             match scheme.aead() {
-                Aead::Aes128Gcm => run(Software::new, mode, scheme),
-                Aead::Aes256Gcm => run(Software::aes256, mode, scheme),
+                Aead::Aes128Gcm => run(Chosen::new, mode, scheme),
+                Aead::Aes256Gcm => run(Chosen::aes256, mode, scheme),
             }
         }
     }

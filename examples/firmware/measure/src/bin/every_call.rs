@@ -6,7 +6,7 @@ use board::random::Repeatable;
 use core::hint::black_box;
 use dynamic_key::client::Client;
 use dynamic_key::codec::timestamp::Timestamp;
-use dynamic_key::crypto::software::{PinnedKey, Pins, RawKey, Software};
+use dynamic_key::crypto::software::{PinnedKey, RawKey};
 use dynamic_key::crypto::{KeyId, Provider as _};
 use dynamic_key::handshake::{ClientConfig, ClientHandshake, ClientNeed};
 use dynamic_key::request::Request;
@@ -14,7 +14,7 @@ use dynamic_key::session::{ClientType, Expiry, Mode, Now, Session, Uptime};
 use dynamic_key::transport::http1::Http1;
 use dynamic_key::{Error, Misuse};
 use measure::roles::{Line, pin};
-use measure::{Provider, TOKEN};
+use measure::{Chosen, Pins, Provider, TOKEN};
 
 type Soft = Provider<RawKey>;
 
@@ -110,7 +110,7 @@ fn client(provider: Soft, pins: &[PinnedKey]) -> Result<(), Error> {
 }
 
 fn run() -> Result<(), Error> {
-    let (mut provider, pins) = (Software::new(Repeatable::new(1)), [pin()?]);
+    let (mut provider, pins) = (Chosen::new(Repeatable::new(1)), [pin()?]);
     black_box(KeyId::parse(black_box("IizO3eZ4OcYzY0Z5cyqpOfpQJ-bIzdryoUjZGP-WuBA")));
     black_box(
         Expiry::new(now(), black_box(Timestamp::from_unix_secs(2)), black_box(Some(3600))).is_over(now()),

@@ -4,13 +4,12 @@
 
 use board::random::Repeatable;
 use dynamic_key::crypto::signature::Nobody;
-use dynamic_key::crypto::software::Software;
 use dynamic_key::scheme::Scheme;
 use dynamic_key::session::Mode;
-use measure::roles;
+use measure::{Chosen, roles};
 
 measure::image!(roles::client(
-    Software::aes256(Repeatable::new(1)),
+    Chosen::aes256(Repeatable::new(1)),
     Mode::Confirmed,
     Scheme::EcAes2,
     &mut Nobody

@@ -4,8 +4,7 @@
 
 use board::random::Repeatable;
 use dynamic_key::crypto::signature::Nobody;
-use dynamic_key::crypto::software::Software;
 use dynamic_key::session::Mode;
-use measure::roles;
+use measure::{Chosen, roles};
 
-measure::image!(roles::driver(Software::aes256(Repeatable::new(1)), Mode::Confirmed, Nobody));
+measure::image!(roles::driver(Chosen::aes256(Repeatable::new(1)), Mode::Confirmed, Nobody));

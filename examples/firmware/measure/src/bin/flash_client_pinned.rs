@@ -3,12 +3,11 @@
 #![no_main]
 
 use board::random::Repeatable;
-use dynamic_key::crypto::software::{Pins, Software};
 use dynamic_key::scheme::Scheme;
 use dynamic_key::session::Mode;
-use measure::roles;
+use measure::{Chosen, Pins, roles};
 
 measure::image!(roles::pin().and_then(|pin| {
-    let provider = Software::aes256(Repeatable::new(1));
+    let provider = Chosen::aes256(Repeatable::new(1));
     roles::client(provider, Mode::Pinned, Scheme::EcAes2, &mut Pins(&[pin]))
 }));

@@ -4,14 +4,8 @@
 
 use board::random::Repeatable;
 use dynamic_key::crypto::signature::Nobody;
-use dynamic_key::crypto::software::Software;
 use dynamic_key::scheme::Scheme;
 use dynamic_key::session::Mode;
-use measure::roles;
+use measure::{Chosen, roles};
 
-measure::image!(roles::client(
-    Software::aes256(Repeatable::new(1)),
-    Mode::Plain,
-    Scheme::EcAes2,
-    &mut Nobody
-));
+measure::image!(roles::client(Chosen::aes256(Repeatable::new(1)), Mode::Plain, Scheme::EcAes2, &mut Nobody));

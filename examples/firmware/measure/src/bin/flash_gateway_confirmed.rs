@@ -3,7 +3,6 @@
 #![no_main]
 
 use board::random::Repeatable;
-use dynamic_key::crypto::software::{Identity, Software};
-use measure::roles;
+use measure::{Chosen, Identity, roles};
 
-measure::image!(roles::gateway(Software::new(Repeatable::new(1)), None::<&mut Identity>));
+measure::image!(roles::gateway(Chosen::new(Repeatable::new(1)), None::<&mut Identity>));

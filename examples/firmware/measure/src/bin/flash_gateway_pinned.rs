@@ -3,10 +3,9 @@
 #![no_main]
 
 use board::random::Repeatable;
-use dynamic_key::crypto::software::Software;
-use measure::roles;
+use measure::{Chosen, roles};
 
 measure::image!(
     roles::identity()
-        .and_then(|mut identity| { roles::gateway(Software::new(Repeatable::new(1)), Some(&mut identity)) })
+        .and_then(|mut identity| { roles::gateway(Chosen::new(Repeatable::new(1)), Some(&mut identity)) })
 );
