@@ -10,21 +10,23 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 /// A number of 256 bits, the least significant word first.
 type Words = [u32; 8];
 
-/// A private key or an ECDSA nonce: a scalar in 1 … n−1. Erased on drop.
+/// A private key or an ECDSA nonce: a scalar in 1 … n−1. Erased on drop; a move would leave a copy behind, so that it is cloned
+/// instead where it matters, and the original dropped.
 #[derive(Clone, ZeroizeOnDrop)]
 pub(crate) struct Scalar(Words);
 
-/// A point on the curve, and not that at infinity.
+/// What may be a point on the curve: each use says whether it is one, for the C code checks it each time.
 pub(crate) struct Point {
     x: Words,
     y: Words,
 }
 
-/// What the C code reaches below its caller at the most, in words.
+/// How deep the C code reaches below its caller, in words, as GCC 12 compiles it with `-Os`: no deeper, for that would be paid
+/// with stack.
 mod depth {
-    pub(super) const BASE: usize = 440;
-    pub(super) const AGREE: usize = 400;
-    pub(super) const SIGN: usize = 460;
+    pub(super) const BASE: usize = 396;
+    pub(super) const AGREE: usize = 384;
+    pub(super) const SIGN: usize = 440;
 }
 
 impl Scalar {
@@ -33,7 +35,7 @@ impl Scalar {
         let scalar = Self(words(bytes));
         // SAFETY: it reads eight words.
         let in_range = unsafe { sys::P256_check_range_n(scalar.0.as_ptr()) };
-        in_range.then_some(scalar)
+        in_range.then(|| scalar.clone())
     }
 
     /// The 32 bytes, big-endian.
@@ -57,13 +59,12 @@ impl Scalar {
         done.then_some(point)
     }
 
-    /// Z: the x-coordinate of this scalar times the point.
+    /// Z: the x-coordinate of this scalar times the point; `None` where that is not on the curve or not below p.
     pub(crate) fn agree(&self, peer: &Point) -> Option<Secret<32>> {
         let mut z = Secret::<32>::zero();
         let (to, scalar) = (z.as_mut_bytes().as_mut_ptr(), self.0.as_ptr());
         // SAFETY: it writes 32 bytes to Z, and reads eight words each of the scalar, x and y.
-        let done =
-            unsafe { sys::p256_ecdh_calc_shared_secret(to, scalar, peer.x.as_ptr(), peer.y.as_ptr()) };
+        let done = unsafe { sys::p256_ecdh_calc_shared_secret(to, scalar, peer.x.as_ptr(), peer.y.as_ptr()) };
         erase_stack::<{ depth::AGREE }>();
         done.then_some(z)
     }
@@ -86,18 +87,24 @@ impl Scalar {
 }
 
 impl Point {
-    /// Takes an uncompressed point, 0x04 ‖ x ‖ y; `None` where it is not on the curve, or a coordinate is not below p.
+    /// Takes 0x04 ‖ x ‖ y; `None` for another first byte.
     pub(crate) fn from_bytes(bytes: &[u8; 65]) -> Option<Self> {
-        let mut point = Self { x: Words::default(), y: Words::default() };
-        let (x, y) = (point.x.as_mut_ptr(), point.y.as_mut_ptr());
-        // The C code would take the hybrid form, too, which begins with 6 or 7.
-        let [4, ..] = bytes else { return None };
-        // SAFETY: it reads 65 bytes, which is how many it is told that there are, and writes eight words each to x and y.
-        let on_curve = unsafe { sys::p256_octet_string_to_point(x, y, bytes.as_ptr(), 65) };
-        on_curve.then_some(point)
+        let (&[4], coordinates) = bytes.split_first_chunk()? else { return None };
+        Some(Self { x: words(coordinates.first_chunk()?), y: words(coordinates.last_chunk()?) })
     }
 
-    /// Whether r ‖ s is an ECDSA signature over the hash by this public key. Refuses r and s outside of 1 … n−1.
+    /// Whether it is on the curve, its coordinates below p.
+    pub(crate) fn is_on_curve(bytes: &[u8; 65]) -> bool {
+        let (mut x, mut y) = (Words::default(), Words::default());
+        // SAFETY: it reads 65 bytes, which is how many it is told that there are, and writes eight words each to x and y.
+        let on_curve =
+            unsafe { sys::p256_octet_string_to_point(x.as_mut_ptr(), y.as_mut_ptr(), bytes.as_ptr(), 65) };
+        // The C code takes the hybrid form, too, which begins with 6 or 7.
+        on_curve && bytes.first() == Some(&4)
+    }
+
+    /// Whether r ‖ s is an ECDSA signature over the hash by this public key. Refuses r and s outside of 1 … n−1, and a key that
+    /// is not on the curve.
     pub(crate) fn verifies(&self, hash: &[u8; 32], signature: &[u8; 64]) -> bool {
         let (Some(r), Some(s)) = (signature.first_chunk(), signature.last_chunk()) else { return false };
         let (r, s) = (words(r), words(s));

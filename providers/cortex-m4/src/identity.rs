@@ -12,8 +12,7 @@ use rfc6979::bigint::U256;
 use sha2::{Digest, Sha256};
 
 /// The order n of the group.
-const ORDER: U256 =
-    U256::from_be_hex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
+const ORDER: U256 = U256::from_be_hex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
 /// A nonce leads to no signature with a chance of 2⁻²⁵⁶.
 const NONCES: usize = 4;
 
@@ -34,7 +33,8 @@ impl Identity {
     /// # Errors
     /// [`CryptoError::Failed`] when it is not in 1 … n−1.
     pub fn from_bytes(scalar: &Secret<32>) -> Result<Self, CryptoError> {
-        Self::new(Scalar::from_bytes(scalar.as_bytes()).ok_or(CryptoError::Failed)?)
+        let key = Scalar::from_bytes(scalar.as_bytes());
+        Self::new(key.as_ref().ok_or(CryptoError::Failed)?)
     }
 
     /// Generates an identity.
@@ -42,7 +42,9 @@ impl Identity {
     /// # Errors
     /// [`CryptoError::Random`] when the generator fails.
     pub fn generate<R: TryCryptoRng>(rng: &mut R) -> Result<Self, CryptoError> {
-        Self::new(draw_scalar(|bytes| rng.try_fill_bytes(bytes).map_err(|_| CryptoError::Random))?)
+        let mut key = None;
+        draw_scalar(&mut key, |bytes| rng.try_fill_bytes(bytes).map_err(|_| CryptoError::Random))?;
+        Self::new(key.as_ref().ok_or(CryptoError::Failed)?)
     }
 
     /// The private scalar, 32 bytes big-endian, to be stored.
@@ -59,9 +61,9 @@ impl Identity {
         Ok(self.public)
     }
 
-    fn new(key: Scalar) -> Result<Self, CryptoError> {
+    fn new(key: &Scalar) -> Result<Self, CryptoError> {
         let point = key.public_key().ok_or(CryptoError::Failed)?;
-        Ok(Self { public: PinnedKey::from_point(&point)?, key })
+        Ok(Self { public: PinnedKey::from_point(&point)?, key: key.clone() })
     }
 }
 
@@ -83,8 +85,8 @@ impl Signer for Identity {
         let mut bytes = Secret::<32>::zero();
         for _ in 0..NONCES {
             nonces.fill_next_k(bytes.as_mut_bytes());
-            let nonce = Scalar::from_bytes(bytes.as_bytes()).ok_or(CryptoError::Failed)?;
-            if let Some(signature) = self.key.sign(&hash, &nonce) {
+            let nonce = Scalar::from_bytes(bytes.as_bytes());
+            if let Some(signature) = self.key.sign(&hash, nonce.as_ref().ok_or(CryptoError::Failed)?) {
                 return Ok(signature);
             }
         }

@@ -3,7 +3,9 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(not(all(target_arch = "arm", target_os = "none")))]
-compile_error!("dynamic-key-cortex-m4 is assembly for Cortex-M4: build it for thumbv7em-none-eabi or thumbv7em-none-eabihf");
+compile_error!(
+    "dynamic-key-cortex-m4 is assembly for Cortex-M4: build it for thumbv7em-none-eabi or thumbv7em-none-eabihf"
+);
 
 mod assembly;
 mod identity;

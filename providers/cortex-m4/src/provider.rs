@@ -58,26 +58,28 @@ impl fmt::Debug for EphemeralKey {
 }
 
 /// A scalar in 1 … n−1, drawn until it is one (FIPS 186-5 §A.2.2), 32 bytes big-endian a draw.
+#[inline(never)] // one frame less in its caller's
 pub(crate) fn draw_scalar(
+    scalar: &mut Option<Scalar>,
     mut fill: impl FnMut(&mut [u8]) -> Result<(), CryptoError>,
-) -> Result<Scalar, CryptoError> {
+) -> Result<(), CryptoError> {
     let mut bytes = Secret::<32>::zero();
     for _ in 0..DRAWS {
         fill(bytes.as_mut_bytes())?;
-        if let Some(scalar) = Scalar::from_bytes(bytes.as_bytes()) {
-            return Ok(scalar);
+        scalar.clone_from(&Scalar::from_bytes(bytes.as_bytes()));
+        if scalar.is_some() {
+            return Ok(());
         }
     }
     Err(CryptoError::Random)
 }
 
-/// The point of a P-256 key that is on the curve.
-fn point_of(peer: &PublicKey) -> Result<Point, CryptoError> {
-    let bytes = match peer.group() {
+/// 0x04 ‖ x ‖ y of a P-256 key.
+fn point_of(peer: &PublicKey) -> Option<&[u8; 65]> {
+    match peer.group() {
         Group::P256 => peer.as_bytes().try_into().ok(),
         _ => None,
-    };
-    bytes.and_then(Point::from_bytes).ok_or(CryptoError::InvalidPublicKey)
+    }
 }
 
 impl<R: TryCryptoRng, K: TrafficKey> Provider for CortexM4<R, K> {
@@ -95,18 +97,22 @@ impl<R: TryCryptoRng, K: TrafficKey> Provider for CortexM4<R, K> {
         if group != Group::P256 {
             return Err(CryptoError::Unsupported);
         }
-        let scalar = draw_scalar(|bytes| self.software.fill(bytes))?;
+        let mut scalar = None;
+        draw_scalar(&mut scalar, |bytes| self.software.fill(bytes))?;
+        let scalar = scalar.as_ref().ok_or(CryptoError::Failed)?;
         let point = scalar.public_key().ok_or(CryptoError::Failed)?;
         let public = PublicKey::p256(point).map_err(|_| CryptoError::Failed)?;
-        Ok((EphemeralKey(scalar), public))
+        Ok((EphemeralKey(scalar.clone()), public))
     }
 
     fn validate(&mut self, peer: &PublicKey) -> Result<(), CryptoError> {
-        point_of(peer).map(drop)
+        let valid = point_of(peer).is_some_and(Point::is_on_curve);
+        if valid { Ok(()) } else { Err(CryptoError::InvalidPublicKey) }
     }
 
     fn agree(&mut self, key: EphemeralKey, peer: &PublicKey) -> Result<Self::SharedSecret, CryptoError> {
-        key.0.agree(&point_of(peer)?).ok_or(CryptoError::InvalidPublicKey)
+        let peer = point_of(peer).and_then(Point::from_bytes);
+        peer.and_then(|peer| key.0.agree(&peer)).ok_or(CryptoError::InvalidPublicKey)
     }
 
     fn extract(&mut self, salt: &[u8], z: Self::SharedSecret) -> Result<Self::Prk, CryptoError> {

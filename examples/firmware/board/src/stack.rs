@@ -35,6 +35,20 @@ fn framed<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
+/// Whether `bytes` stand anywhere in the [`DEPTH`] bytes below the stack pointer: what a call has left there.
+#[inline(never)]
+#[must_use]
+pub fn holds(bytes: &[u8]) -> bool {
+    let top = pointer();
+    (top - DEPTH..top - bytes.len()).any(|start| {
+        // SAFETY: it reads memory of the stack that nobody uses.
+        bytes
+            .iter()
+            .enumerate()
+            .all(|(at, byte)| *byte == unsafe { ((start + at) as *const u8).read_volatile() })
+    })
+}
+
 #[inline(always)]
 fn pointer() -> usize {
     let pointer;

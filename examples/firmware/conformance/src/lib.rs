@@ -3,12 +3,15 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod erasure;
 mod vectors;
 
 use board::random::Repeatable;
 use board::semihosting::{print, print_number};
 use dynamic_key::Secret;
-use dynamic_key::conformance::{self, Bench, Draws, Failure, ROOM, Subject, failing_generator, known_answer};
+use dynamic_key::conformance::{
+    self, Bench, Draws, Failure, Property, ROOM, Subject, failing_generator, known_answer,
+};
 use dynamic_key::crypto::software::{self, PinnedKey};
 use dynamic_key::crypto::{CryptoError, KeyId, Provider, Signature, Signer, Verified};
 
@@ -25,6 +28,8 @@ pub trait Chosen {
 
     /// Its name.
     const NAME: &'static str;
+    /// How many traces of keys it may leave on the stack.
+    const TRACES: usize;
 
     /// A provider.
     fn provider(rng: Repeatable) -> Self::Provider;
@@ -61,7 +66,7 @@ pub fn run<C: Chosen>() -> u32 {
             Ok(count) => {
                 print(": ");
                 print_number(count as u64);
-                print(" hold\n");
+                print("\n");
             }
             Err(failure) => {
                 failed += 1;
@@ -74,6 +79,10 @@ pub fn run<C: Chosen>() -> u32 {
         }
     };
     let all = |outcome: Result<(), Failure>| outcome.map(|()| 1);
+    // Before the stack has other things.
+    let traces = erasure::traces::<C>();
+    report("traces of keys on the stack", traces);
+
     report("the conformance kit", all(kit::<C, _>(C::provider(Repeatable::new(1)))));
     report("the conformance kit, one algorithm", all(kit::<C, _>(C::narrow(Repeatable::new(1)))));
     report("known answers", all(known_answer(C::told)));
@@ -81,12 +90,16 @@ pub fn run<C: Chosen>() -> u32 {
     report("the same signatures as software", same_signatures::<C>());
     report("agreements of the vectors", vectors::agreements::<C>());
     report("signatures of the vectors", vectors::signatures::<C>());
+    if traces.is_ok_and(|found| found > C::TRACES) {
+        print("FAILED: keys are left on the stack\n");
+        failed += 1;
+    }
     failed
 }
 
 fn kit<C: Chosen, P: Provider>(mut provider: P) -> Result<(), Failure> {
     let private = Secret::new([0x51; 32]);
-    let property = conformance::Property::Sign;
+    let property = Property::Sign;
     let failure = |error: CryptoError| Failure { property, case: 0, error: Some(error.into()) };
     let mut signer = C::identity(&private).map_err(failure)?;
     let software = software::Identity::from_bytes(&private).map_err(failure)?;
@@ -109,14 +122,13 @@ fn same_signatures<C: Chosen>() -> Result<usize, Failure> {
             let (signature, expected) = (ours.sign(message)?, theirs.sign(message)?);
             Ok::<_, CryptoError>(ours.kid() == theirs.kid() && signature == expected)
         };
-        holds(case, signed())?;
+        holds(Property::Sign, case, signed())?;
     }
     Ok(KEYS)
 }
 
 /// A check that is not one of the kit's own.
-fn holds(case: usize, outcome: Result<bool, CryptoError>) -> Result<(), Failure> {
-    let property = conformance::Property::KnownAgreement;
+fn holds(property: Property, case: usize, outcome: Result<bool, CryptoError>) -> Result<(), Failure> {
     match outcome {
         Ok(true) => Ok(()),
         Ok(false) => Err(Failure { property, case, error: None }),
@@ -129,10 +141,10 @@ fn pin(point: &[u8; 65]) -> Result<PinnedKey, CryptoError> {
     PinnedKey::from_point(point)
 }
 
-/// Verifies as `Pins` do, with the type of a provider.
+/// The image that tests the provider of this name in a module with an `Identity` and `Pins`.
 #[macro_export]
 macro_rules! image {
-    ($name:literal, $provider:ident, $module:path) => {
+    ($name:literal, $provider:ident, $module:path, traces: $traces:expr) => {
         use $module as chosen;
 
         struct Image;
@@ -145,6 +157,7 @@ macro_rules! image {
             type Identity = chosen::Identity;
 
             const NAME: &'static str = $name;
+            const TRACES: usize = $traces;
 
             fn provider(rng: board::random::Repeatable) -> Self::Provider {
                 chosen::$provider::new(rng)

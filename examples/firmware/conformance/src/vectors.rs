@@ -6,7 +6,7 @@ use dynamic_key::Secret;
 use dynamic_key::agreement::proof::{self, Role, Statement};
 use dynamic_key::agreement::schedule::Schedule;
 use dynamic_key::codec::spki::{Group, PublicKey};
-use dynamic_key::conformance::{Draws, Failure};
+use dynamic_key::conformance::{Draws, Failure, Property};
 use dynamic_key::crypto::{CryptoError, Provider, Signer};
 
 include!(concat!(env!("OUT_DIR"), "/vectors.rs"));
@@ -16,7 +16,7 @@ pub(crate) struct Case {
     name: &'static str,
     /// Private key, SPKI.
     client: ([u8; 32], [u8; 91]),
-    server: ([u8; 32], [u8; 91]),
+    pub(crate) server: ([u8; 32], [u8; 91]),
     transcript: [u8; 32],
     proof: [u8; 32],
     signatures: &'static [Signed],
@@ -46,7 +46,7 @@ pub(crate) fn agreements<C: Chosen>() -> Result<usize, Failure> {
                 let proof = schedule.proof(&mut provider, &case.transcript)?;
                 Ok(same && proof::matches(&proof, &case.proof))
             };
-            named(case, holds(number, agreed()))?;
+            named(case, holds(Property::KnownAgreement, number, agreed()))?;
             count += 1;
         }
     }
@@ -68,7 +68,7 @@ pub(crate) fn signatures<C: Chosen>() -> Result<usize, Failure> {
                 count.set(count.get() + 1);
                 Ok(identity.kid() == kid && identity.sign(message)? == signed.signature)
             };
-            named(case, holds(number, check()))?;
+            named(case, holds(Property::Sign, number, check()))?;
         }
     }
     Ok(count.get())

@@ -2,4 +2,4 @@
 #![no_std]
 #![no_main]
 
-conformance::image!("cortex-m4", CortexM4, dynamic_key_cortex_m4);
+conformance::image!("cortex-m4", CortexM4, dynamic_key_cortex_m4, traces: 0);

@@ -2,4 +2,4 @@
 #![no_std]
 #![no_main]
 
-conformance::image!("software", Software, dynamic_key::crypto::software);
+conformance::image!("software", Software, dynamic_key::crypto::software, traces: usize::MAX);
