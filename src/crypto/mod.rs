@@ -1,5 +1,7 @@
 //! What a provider of cryptography must do, and the software one.
 
+#[cfg(feature = "ffdhe")]
+pub mod ffdhe;
 pub(crate) mod hash;
 pub mod provider;
 pub mod signature;
