@@ -120,7 +120,8 @@ impl PrivateKey {
         let mut bytes = self.exponent.as_bytes().iter().rev().skip(at / 8);
         let low = bytes.next().copied().unwrap_or_default();
         let high = bytes.next().copied().unwrap_or_default();
-        (u16::from_be_bytes([high, low]) >> (at % 8)) as u8 & ((1 << WIDTH) - 1)
+        (u16::from_be_bytes([high, low]) >> (at % 8)) as u8
+            & (u8::MAX >> (u8::BITS as usize).saturating_sub(WIDTH))
     }
 }
 
@@ -260,5 +261,129 @@ fn fill<M: ConstMontyParams<L>, const L: usize>(powers: &mut [ConstMontyForm<M, 
         *power = *last;
         multiply(power, first);
         last = power;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::convert::Infallible;
+    use rand_core::TryRng;
+    use std::{format, vec, vec::Vec};
+
+    const GROUPS: [Group; 2] = [Group::Ffdhe2048, Group::Ffdhe3072];
+
+    /// The same byte always.
+    struct Constant(u8);
+
+    impl TryRng for Constant {
+        type Error = Infallible;
+        fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+            Ok(u32::from_ne_bytes([self.0; 4]))
+        }
+        fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+            Ok(u64::from_ne_bytes([self.0; 8]))
+        }
+        fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
+            out.fill(self.0);
+            Ok(())
+        }
+    }
+
+    impl TryCryptoRng for Constant {}
+
+    fn key(group: Group, byte: u8) -> PrivateKey {
+        PrivateKey::generate(group, &mut Constant(byte)).unwrap()
+    }
+
+    fn peer(group: Group, y: &[u8]) -> PublicKey {
+        let zeros = vec![0; group.public_len() - y.len()];
+        PublicKey::finite_field(group, &[&zeros[..], y].concat()).unwrap()
+    }
+
+    #[test]
+    fn exponents_have_the_lengths_of_rfc_7919() {
+        for (group, least) in GROUPS.into_iter().zip([225, 275]) {
+            let bits = exponent_bits(group);
+            assert!((least..least + WINDOW + 1).contains(&bits) && bits.is_multiple_of(WINDOW));
+            let drawn = key(group, 0xff);
+            let ones: u32 = drawn.exponent.as_bytes().iter().map(|byte| byte.count_ones()).sum();
+            assert_eq!(ones as usize, bits);
+            assert_eq!(drawn.bits::<1>(bits - 1), 1);
+            assert_eq!(drawn.bits::<1>(bits), 0);
+        }
+    }
+
+    #[test]
+    fn windows_and_bits_are_those_of_the_exponent() {
+        let mut key = key(Group::Ffdhe3072, 0);
+        for (at, byte) in key.exponent.as_mut_bytes().iter_mut().enumerate() {
+            *byte = (at * 37 + 11) as u8;
+        }
+        let bytes = key.exponent.as_bytes();
+        for at in 0..exponent_bits(Group::Ffdhe3072) {
+            let bit = bytes[bytes.len() - 1 - at / 8] >> (at % 8) & 1;
+            assert_eq!(key.bits::<1>(at), bit);
+            assert_eq!(key.bits::<WINDOW>(at) & 1, bit);
+        }
+        assert_eq!(key.bits::<WINDOW>(6), bytes[34] >> 6 | bytes[33] << 2 & 4);
+    }
+
+    #[test]
+    fn the_two_powers_are_one_and_both_ends_agree() {
+        for group in GROUPS {
+            let (one, other) = (key(group, 0xa5), key(group, 0x3c));
+            let (one_public, other_public) = (one.public_key().unwrap(), other.public_key().unwrap());
+            // 2^x by the table is 2^x by doublings.
+            let two = peer(group, &[2]);
+            let z = key(group, 0xa5).agree(&two, <[u8]>::to_vec).unwrap();
+            assert_eq!(z, one_public.as_bytes());
+            let z = one.agree(&other_public, <[u8]>::to_vec).unwrap();
+            assert_eq!(other.agree(&one_public, <[u8]>::to_vec).unwrap(), z);
+            assert_eq!(z.len(), group.public_len());
+        }
+    }
+
+    #[test]
+    fn only_what_is_inside_is_valid() {
+        for (group, p) in GROUPS.into_iter().zip([&FFDHE2048_P[..], &FFDHE3072_P]) {
+            let near = |last: u8| -> Vec<u8> { [&p[..p.len() - 1], &[last]].concat() };
+            let below_in_front = [&[0xfe], &p[1..]].concat();
+            for (y, inside) in [
+                (vec![0], false),
+                (vec![1], false),
+                (vec![2], true),
+                (vec![3], true),
+                (vec![1, 0], true),
+                (near(0xfd), true),
+                (near(0xfe), false),
+                (near(0xff), false),
+                (vec![0xff; p.len()], false),
+                (below_in_front, true),
+            ] {
+                let expected = if inside { Ok(()) } else { Err(CryptoError::InvalidPublicKey) };
+                assert_eq!(validate(&peer(group, &y)), expected, "{y:02x?}");
+                if !inside {
+                    let refused = key(group, 0xff).agree(&peer(group, &y), |_| ());
+                    assert_eq!(refused, Err(CryptoError::InvalidPublicKey));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn degenerate_secrets_and_exponents_are_refused() {
+        for group in GROUPS {
+            let valid = peer(group, &[5]);
+            // An exponent of 0 makes Z 1.
+            let zero = PrivateKey { group, exponent: Secret::zero() };
+            assert_eq!(zero.public_key().map(drop), Err(CryptoError::Random));
+            assert_eq!(zero.agree(&valid, |_| ()), Err(CryptoError::InvalidPublicKey));
+            let other = GROUPS.into_iter().find(|other| *other != group).unwrap();
+            assert_eq!(key(other, 7).agree(&valid, |_| ()), Err(CryptoError::InvalidPublicKey));
+        }
+        let refused = PrivateKey::generate(Group::P256, &mut Constant(1)).map(drop);
+        assert_eq!(refused, Err(CryptoError::Unsupported));
+        assert_eq!(format!("{:?}", key(Group::Ffdhe2048, 0xaa)), "…");
     }
 }

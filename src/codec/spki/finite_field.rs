@@ -238,3 +238,103 @@ pub(super) fn read(der: &[u8]) -> Option<PublicKey> {
     let group = [Group::Ffdhe2048, Group::Ffdhe3072].into_iter().find_map(of)?;
     PublicKey::new(group, y)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::SpkiError;
+    use super::*;
+    use crate::codec::BufferTooSmall;
+    use std::vec::Vec;
+    use std::{format, vec};
+
+    const GROUPS: [Group; 2] = [Group::Ffdhe2048, Group::Ffdhe3072];
+
+    fn element(tag: u8, contents: &[&[u8]]) -> Vec<u8> {
+        let contents = contents.concat();
+        let mut header = [0; 4];
+        let mut out = Writer::new(&mut header);
+        put_header(&mut out, tag, contents.len());
+        [out.finish_slice().unwrap(), &contents].concat()
+    }
+
+    fn integer(magnitude: &[u8]) -> Vec<u8> {
+        let zero: &[u8] = if magnitude[0] >= 0x80 { &[0] } else { &[] };
+        element(INTEGER, &[zero, magnitude])
+    }
+
+    /// The three forms of a key.
+    fn forms(group: Group, y: &[u8]) -> [Vec<u8>; 3] {
+        let p = prime(group).unwrap();
+        let q: Vec<u8> =
+            p.iter().zip(core::iter::once(&0).chain(p)).map(|(p, above)| p >> 1 | above << 7).collect();
+        let of = |oid: &[u8], more: &[u8]| {
+            let parameters = element(SEQUENCE, &[&integer(p), &integer(GENERATOR), more]);
+            let algorithm = element(SEQUENCE, &[&element(OBJECT_IDENTIFIER, &[oid]), &parameters]);
+            element(SEQUENCE, &[&algorithm, &element(BIT_STRING, &[&[0], &integer(y)])])
+        };
+        [
+            of(DH_KEY_AGREEMENT, &[]),
+            of(DH_KEY_AGREEMENT, &[2, 2, 0, 0xe1]),
+            of(DH_PUBLIC_NUMBER, &integer(&q)),
+        ]
+    }
+
+    #[test]
+    fn all_forms_of_each_group_are_one_key() {
+        for group in GROUPS {
+            let long = vec![0xc3; group.public_len()];
+            for y in [&[2][..], &[0x80], &[0x7f; 100], &[0x80; 200], &long[1..], &long] {
+                let forms = forms(group, y);
+                let keys = forms.each_ref().map(|der| PublicKey::from_spki(der).unwrap());
+                assert!(keys[0] == keys[1] && keys[0] == keys[2]);
+                assert_eq!(keys[0].group(), group);
+                assert_eq!(keys[0].as_bytes().strip_suffix(y).unwrap().iter().max().unwrap_or(&0), &0);
+                let needed = forms[0].len();
+                assert_eq!(keys[0].spki_len(), needed);
+                let mut out = vec![0; needed];
+                assert_eq!(keys[2].write_spki(&mut out).unwrap(), forms[0]);
+                assert_eq!(keys[2].write_spki(&mut out[1..]), Err(BufferTooSmall { needed }));
+                assert!(format!("{:?}", keys[0]).starts_with("PublicKey(Ffdhe"));
+            }
+            let [pkcs3, _, x942] = forms(group, &long);
+            assert_eq!(pkcs3.len(), group.spki_len());
+            assert!(x942.len() <= Group::MAX_SPKI_LEN && pkcs3.len() <= Group::MAX_OWN_SPKI_LEN);
+        }
+        assert_eq!(GROUPS.map(Group::spki_len), [553, 809]);
+        assert_eq!((Group::MAX_SPKI_LEN, Group::MAX_OWN_SPKI_LEN), (1195, 809));
+    }
+
+    /// All but y and the bits of `privateValueLength` stands fast.
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_refused() {
+        for group in GROUPS {
+            let y = vec![0x5a; 20];
+            for der in forms(group, &y) {
+                let end = der.len() - y.len();
+                let length = der.windows(4).position(|window| window == [2, 2, 0, 0xe1]);
+                for at in (0..end)
+                    .filter(|at| length.is_none_or(|length| ![2, 3].contains(&(at.wrapping_sub(length)))))
+                {
+                    for bit in 0..8 {
+                        let mut other = der.clone();
+                        other[at] ^= 1 << bit;
+                        assert_eq!(PublicKey::from_spki(&other), Err(SpkiError::Unrecognised), "{at}");
+                    }
+                }
+                for len in 0..der.len() {
+                    assert_eq!(PublicKey::from_spki(&der[..len]), Err(SpkiError::Unrecognised), "{len}");
+                }
+                assert_eq!(PublicKey::from_spki(&[&der[..], &[0]].concat()), Err(SpkiError::Unrecognised));
+            }
+        }
+    }
+
+    #[test]
+    fn what_makes_no_key() {
+        let y = [1; 256];
+        assert!(PublicKey::finite_field(Group::Ffdhe2048, &y).is_ok());
+        for (group, y) in [(Group::Ffdhe3072, &y[..]), (Group::Ffdhe2048, &y[1..]), (Group::P256, &y[..65])] {
+            assert_eq!(PublicKey::finite_field(group, y), Err(SpkiError::Unrecognised));
+        }
+    }
+}

@@ -59,6 +59,13 @@ impl SharedSecret {
     }
 }
 
+/// Z of P-256, agreed on elsewhere.
+impl From<Secret<32>> for SharedSecret {
+    fn from(z: Secret<32>) -> Self {
+        Self::new(z.as_bytes())
+    }
+}
+
 impl EphemeralKey {
     #[inline(never)]
     pub(super) fn generate<R: TryCryptoRng>(
