@@ -19,7 +19,7 @@ struct Policy;
 impl ServerPolicy for Policy {
     fn client(&self, _: &Claims<'_>) -> Option<ClientPolicy<'_>> {
         Some(ClientPolicy {
-            schemes: &Scheme::ELLIPTIC,
+            schemes: &Scheme::BY_STRENGTH,
             preference: Preference::Client,
             least_mode: Mode::Plain,
         })
@@ -37,7 +37,7 @@ fn pair(mode: Mode, schemes: &[Scheme]) -> (Session<Soft, 64>, ServerSession<Sof
     };
     let mut client = ClientHandshake::<Soft, 64>::new(&config).unwrap();
     let mut server = ServerHandshake::<Soft>::new();
-    let mut buffer = [0; 1024];
+    let mut buffer = [0; 2048];
 
     assert_eq!(client.compute(&mut device, &mut Pins(&pins)), Ok(ClientNeed::Hello));
     let length = client.hello(&mut device, Now::UNKNOWN, &mut buffer).unwrap();
@@ -65,7 +65,15 @@ fn pair(mode: Mode, schemes: &[Scheme]) -> (Session<Soft, 64>, ServerSession<Sof
 #[test]
 fn every_mode_and_scheme_carries_messages_both_ways() {
     for mode in [Mode::Plain, Mode::Confirmed, Mode::Pinned] {
-        for schemes in [&Scheme::ELLIPTIC[..], &[Scheme::EcAes1], &[Scheme::EcAes1, Scheme::EcAes2]] {
+        let mut offers = vec![&Scheme::ELLIPTIC[..], &[Scheme::EcAes1], &[Scheme::EcAes1, Scheme::EcAes2]];
+        if cfg!(feature = "ffdhe") && mode != Mode::Plain {
+            offers.extend([
+                &[Scheme::Aes1][..],
+                &[Scheme::Aes2, Scheme::EcAes2],
+                &[Scheme::Aes2, Scheme::Aes1],
+            ]);
+        }
+        for schemes in offers {
             let (mut client, server) = pair(mode, schemes);
             let (mut device, mut gateway) = (Software::new(Seeded(4)), Software::new(Seeded(5)));
             let mut buffer = [0; 1024];

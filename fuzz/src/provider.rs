@@ -9,7 +9,7 @@ use crate::seeded::Seeded;
 use dynamic_key::Secret;
 use dynamic_key::codec::spki::{Group, PublicKey};
 use dynamic_key::crypto::provider::{Aead, CryptoError, HASH_LEN, NONCE_LEN, TAG_LEN};
-use dynamic_key::crypto::software::{Prk, RawKey, Software, TrafficKey};
+use dynamic_key::crypto::software::{Prk, RawKey, SharedSecret, Software, TrafficKey};
 use p256::elliptic_curve::sec1::ToSec1Point;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -126,7 +126,7 @@ fn secret_key(private: Scalar) -> p256::SecretKey {
 
 impl dynamic_key::crypto::Provider for Provider {
     type EphemeralKey = Scalar;
-    type SharedSecret = Secret<32>;
+    type SharedSecret = SharedSecret;
     type Prk = Prk;
     type Secret = Secret<HASH_LEN>;
     type TrafficKey = Key;
@@ -154,14 +154,14 @@ impl dynamic_key::crypto::Provider for Provider {
         self.software.validate(peer)
     }
 
-    fn agree(&mut self, key: Scalar, peer: &PublicKey) -> Result<Secret<32>, CryptoError> {
+    fn agree(&mut self, key: Scalar, peer: &PublicKey) -> Result<SharedSecret, CryptoError> {
         self.may_fail(CryptoError::Failed)?;
-        agree(key, peer).map(Secret::new).ok_or(CryptoError::InvalidPublicKey)
+        agree(key, peer).map(|z| Secret::new(z).into()).ok_or(CryptoError::InvalidPublicKey)
     }
 
-    fn extract(&mut self, salt: &[u8], z: Secret<32>) -> Result<Prk, CryptoError> {
+    fn extract(&mut self, salt: &[u8], z: SharedSecret) -> Result<Prk, CryptoError> {
         self.may_fail(CryptoError::Failed)?;
-        self.software.extract(salt, z)
+        self.software.extract(salt, z.into())
     }
 
     fn prk(&mut self, secret: &Secret<HASH_LEN>) -> Result<Prk, CryptoError> {

@@ -1,7 +1,13 @@
 //! Public keys as SubjectPublicKeyInfo, DER (RFC 5280 §4.1, RFC 5480).
 //!
-//! A group is recognised by its whole template, byte for byte: what is not written exactly as we write it is
-//! no key.
+//! P-256 is recognised by its whole template, byte for byte: what is not written exactly as we write it is no key. The
+//! finite-field groups of RFC 7919, behind the feature `ffdhe`, have three forms (§1).
+
+#[cfg(feature = "ffdhe")]
+mod finite_field;
+
+#[cfg(feature = "ffdhe")]
+pub(crate) use finite_field::{FFDHE2048_P, FFDHE3072_P};
 
 use super::{
     BufferTooSmall,
@@ -22,7 +28,7 @@ const P256_TEMPLATE: [u8; 26] = [
 const UNCOMPRESSED: u8 = 0x04;
 
 /// Room for the public value of the largest group that is read.
-const CAPACITY: usize = P256_POINT_LEN;
+const CAPACITY: usize = if cfg!(feature = "ffdhe") { Group::Ffdhe3072.public_len() } else { P256_POINT_LEN };
 
 /// A group in which a key is agreed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,21 +54,28 @@ impl Group {
         }
     }
 
-    /// The most bytes of a SubjectPublicKeyInfo that we write, and that a peer may send.
+    /// The most bytes of a SubjectPublicKeyInfo that a peer may send: 91, and with the feature `ffdhe` 1195.
+    #[cfg(not(feature = "ffdhe"))]
     pub const MAX_SPKI_LEN: usize = Self::P256.spki_len();
+    /// The most bytes of a SubjectPublicKeyInfo that a peer may send: 91, and with the feature `ffdhe` 1195.
+    #[cfg(feature = "ffdhe")]
+    pub const MAX_SPKI_LEN: usize = finite_field::MAX_PEER_LEN;
 
-    /// Bytes of a SubjectPublicKeyInfo of ours: 91 for P-256.
+    /// The most bytes of a SubjectPublicKeyInfo of ours, of any group: 91, and with the feature `ffdhe` 809.
+    pub const MAX_OWN_SPKI_LEN: usize =
+        if cfg!(feature = "ffdhe") { Self::Ffdhe3072.spki_len() } else { Self::P256.spki_len() };
+
+    /// The most bytes of a SubjectPublicKeyInfo of ours: 91 for P-256, always; with the feature `ffdhe` 553 for ffdhe2048
+    /// and 809 for ffdhe3072, one or more less for a small y.
     #[must_use]
     pub const fn spki_len(self) -> usize {
-        self.template().len().wrapping_add(self.public_len())
-    }
-
-    /// The DER before the public value.
-    const fn template(self) -> &'static [u8] {
         match self {
-            Self::P256 => &P256_TEMPLATE,
-            // No constructor makes such a key yet.
-            Self::Ffdhe2048 | Self::Ffdhe3072 => &[],
+            Self::P256 => P256_TEMPLATE.len().wrapping_add(P256_POINT_LEN),
+            #[cfg(feature = "ffdhe")]
+            Self::Ffdhe2048 | Self::Ffdhe3072 => finite_field::longest(self),
+            // No constructor makes such a key.
+            #[cfg(not(feature = "ffdhe"))]
+            Self::Ffdhe2048 | Self::Ffdhe3072 => 0,
         }
     }
 }
@@ -105,7 +118,20 @@ impl PublicKey {
         if point[0] != UNCOMPRESSED {
             return Err(SpkiError::Unrecognised);
         }
-        Ok(Self::new(Group::P256, &point))
+        Self::new(Group::P256, &point).ok_or(SpkiError::Unrecognised)
+    }
+
+    /// A finite-field key from y, big-endian and padded to the length of p.
+    ///
+    /// # Errors
+    ///
+    /// [`SpkiError::Unrecognised`] for P-256 and for another length.
+    #[cfg(feature = "ffdhe")]
+    pub fn finite_field(group: Group, y: &[u8]) -> Result<Self, SpkiError> {
+        if group == Group::P256 || y.len() != group.public_len() {
+            return Err(SpkiError::Unrecognised);
+        }
+        Self::new(group, y).ok_or(SpkiError::Unrecognised)
     }
 
     /// The group.
@@ -114,49 +140,76 @@ impl PublicKey {
         self.group
     }
 
-    /// The public value, [`Group::public_len`] bytes: for P-256 the uncompressed point.
+    /// The public value, [`Group::public_len`] bytes: for P-256 the uncompressed point, for a finite field y.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.value.get(..self.group.public_len()).unwrap_or_default()
     }
 
     /// Reads the DER of a SubjectPublicKeyInfo: for P-256 exactly the 91 bytes that [`PublicKey::write_spki`]
-    /// writes.
+    /// writes. With the feature `ffdhe` also PKCS #3's `dhKeyAgreement` with p and g of a group, with or without
+    /// `privateValueLength`, and X9.42's `dhPublicNumber` with exactly its p, g and q.
     ///
     /// # Errors
     ///
     /// [`SpkiError::Unrecognised`] for everything else: other groups, parameters or encodings, compressed
     /// points, bytes behind the key.
     pub fn from_spki(der: &[u8]) -> Result<Self, SpkiError> {
-        p256_from_spki(der).ok_or(SpkiError::Unrecognised)
+        let key = p256_from_spki(der);
+        #[cfg(feature = "ffdhe")]
+        let key = key.or_else(|| finite_field::read(der));
+        key.ok_or(SpkiError::Unrecognised)
     }
 
     /// Bytes that [`PublicKey::write_spki`] writes.
     #[must_use]
-    pub const fn spki_len(&self) -> usize {
-        self.group.spki_len()
+    pub fn spki_len(&self) -> usize {
+        match self.group {
+            Group::P256 => Group::P256.spki_len(),
+            #[cfg(feature = "ffdhe")]
+            Group::Ffdhe2048 | Group::Ffdhe3072 => finite_field::len(self),
+            #[cfg(not(feature = "ffdhe"))]
+            Group::Ffdhe2048 | Group::Ffdhe3072 => 0,
+        }
     }
 
-    /// Writes the DER of a SubjectPublicKeyInfo: 91 bytes for P-256.
+    /// Writes the DER of a SubjectPublicKeyInfo: 91 bytes for P-256; for a finite field PKCS #3's form without
+    /// `privateValueLength`.
     ///
     /// # Errors
     ///
     /// [`BufferTooSmall`] where `out` is shorter than [`PublicKey::spki_len`].
     pub fn write_spki<'o>(&self, out: &'o mut [u8]) -> Result<&'o [u8], BufferTooSmall> {
         let mut out = Writer::new(out);
-        out.put(self.group.template());
-        out.put(self.as_bytes());
+        match self.group {
+            Group::P256 => {
+                out.put(&P256_TEMPLATE);
+                out.put(self.as_bytes());
+            }
+            #[cfg(feature = "ffdhe")]
+            Group::Ffdhe2048 | Group::Ffdhe3072 => finite_field::put(self, &mut out),
+            #[cfg(not(feature = "ffdhe"))]
+            Group::Ffdhe2048 | Group::Ffdhe3072 => {}
+        }
         out.finish_slice()
     }
 
-    /// `public` has the length of the group.
-    fn new(group: Group, public: &[u8]) -> Self {
-        let mut key = const { Self { group: Group::P256, value: [0; CAPACITY] } };
-        key.group = group;
-        if let Some(value) = key.value.get_mut(..public.len()) {
-            value.copy_from_slice(public);
-        }
-        key
+    /// The value 0, to be written through [`PublicKey::as_mut_bytes`].
+    pub(crate) const fn zero(group: Group) -> Self {
+        Self { group, value: [0; CAPACITY] }
+    }
+
+    /// The public value, to be written.
+    pub(crate) fn as_mut_bytes(&mut self) -> &mut [u8] {
+        self.value.get_mut(..self.group.public_len()).unwrap_or_default()
+    }
+
+    /// A key of `group` whose value is `public` after as many zeros as it takes.
+    fn new(group: Group, public: &[u8]) -> Option<Self> {
+        let mut key = Self::zero(group);
+        let zeros = group.public_len().checked_sub(public.len())?;
+        key.as_mut_bytes().get_mut(zeros..)?.copy_from_slice(public);
+        Some(key)
     }
 }
 

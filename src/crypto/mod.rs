@@ -2,6 +2,8 @@
 
 #[cfg(feature = "async")]
 pub mod asynchronous;
+#[cfg(feature = "ffdhe")]
+pub mod ffdhe;
 pub(crate) mod hash;
 pub mod provider;
 pub mod signature;

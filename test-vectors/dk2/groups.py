@@ -153,7 +153,8 @@ def _read_ffdhe(data):
     g, rest = _take_integer(rest)
     group = next((name for name, prime in FFDHE.items() if prime == p), None)
     if der(0x06, oid) == DH_KEY_AGREEMENT and rest:
-        _, rest = _take_integer(rest)
+        length, rest = _take_integer(rest)
+        group = group if 1 <= length <= p.bit_length() else None
     elif der(0x06, oid) == DH_PUBLIC_NUMBER:
         q, rest = _take_integer(rest)
         group = group if q == (p - 1) // 2 else None

@@ -15,7 +15,7 @@ GATEWAY, OTHER = Identity(SERVER_IDENTITY), Identity(STRANGER)
 REFERENCE = "855ea6c5-720a-41e1-96f4-958c90e6e424"
 NONCE = bytes.fromhex("0da63e9277b55f607a87c6b880b66edb")  # the source's example
 EC_SCHEMES = ["SCHEME-EC-AES2", "SCHEME-EC-AES1"]
-LOW, HIGH = 2**226 + 9, 2**276 + 9
+LOW, HIGH = 2**226 + 9, 2**275 + 9
 
 
 class Agreement:

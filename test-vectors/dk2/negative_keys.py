@@ -185,9 +185,121 @@ def groups():
         ("X9.42 with another q", ffdhe_spki("ffdhe2048", 4, x942=True).replace(der_integer((p - 1) // 2), der_integer((p - 1) // 2 - 2))),
         ("X9.42 with j after q", x942_with(p, der_integer(2))),
         ("X9.42 without q", x942_without(p)),
+        *other_encodings(good, p).items(),
     ):
         add(f"ffdhe2048: {name}", ["SCHEME-AES1"], key, KEY, "2 <= y <= p - 2 in exactly the group, in one of the accepted encodings.")
+    p3 = FFDHE["ffdhe3072"]
+    for name, value in (("0", 0), ("1", 1), ("p - 1", p3 - 1), ("p", p3), ("p + 1", p3 + 1), ("2^3072", 2**3072)):
+        add(f"ffdhe3072: y = {name}", ["SCHEME-AES2"], ffdhe_spki("ffdhe3072", value), KEY, "2 <= y <= p - 2.")
+    add(
+        "ffdhe3072: g = 3",
+        ["SCHEME-AES2"],
+        ffdhe_spki("ffdhe3072", 4).replace(b"\x02\x01\x02", b"\x02\x01\x03", 1),
+        KEY,
+        "g of both groups is 2.",
+    )
+    for y, name in ((2, "2"), (p - 2, "p - 2")):
+        for form in ({}, {"private_value_length": 225}, {"x942": True}):
+            key = ffdhe_spki("ffdhe2048", y, **form)
+            add(f"ffdhe2048 key, y = {name}, EC-AES2 first, {form or 'PKCS #3'}", ["SCHEME-EC-AES2"], key, RETRY, retry, "SCHEME-EC-AES2")
     return rows
+
+
+def other_encodings(good, p):
+    """What is not DER, or not of these two algorithms, around a valid y of 4."""
+    p_, g, y = der_integer(p), der_integer(2), der_integer(4)
+    q = der_integer((p - 1) // 2)
+    pkcs3 = der(0x30, DH_KEY_AGREEMENT, der(0x30, p_, g))
+    p4096 = 2**4096 - 2**4032 + 3
+
+    def with_parameters(*parameters, oid=DH_KEY_AGREEMENT):
+        return spki(oid, der(0x30, *parameters), y)
+
+    def with_bits(bits):
+        return der(0x30, pkcs3, bits)
+
+    def long_form(element):
+        """The same element with a length one byte longer than it needs."""
+        first, length = element[1], element[1] & 0x7F
+        if first < 0x80:
+            return element[:1] + b"\x81" + element[1:]
+        return element[:1] + bytes([0x80 | (length + 1)]) + b"\0" + element[2:]
+
+    def indefinite(element):
+        header = 2 if element[1] < 0x80 else 2 + (element[1] & 0x7F)
+        return element[:1] + b"\x80" + element[header:] + b"\0\0"
+
+    bits = der_bits(y)
+    return {
+        "y = 2^2048": ffdhe_spki("ffdhe2048", 2**2048),
+        "y = -1": with_bits(der_bits(b"\x02\x01\xff")),
+        "y with a zero too many": with_bits(der_bits(b"\x02\x02\0\x04")),
+        "y of no bytes": with_bits(der_bits(b"\x02\0")),
+        "y with the long form of its length": with_bits(der_bits(long_form(y))),
+        "y as an OCTET STRING": with_bits(der_bits(der(0x04, b"\x04"))),
+        "y without a tag": with_bits(der_bits(b"\x04")),
+        "y and a byte": with_bits(der_bits(y + b"\0")),
+        "y twice": with_bits(der_bits(y + y)),
+        "no y": with_bits(der_bits(b"")),
+        "a BIT STRING of no bytes": with_bits(b"\x03\0"),
+        "no BIT STRING": der(0x30, pkcs3),
+        "unused bits = 1": with_bits(der(0x03, b"\1", y)),
+        "unused bits = 8": with_bits(der(0x03, b"\x08", y)),
+        "a constructed BIT STRING": with_bits(der(0x23, bits)),
+        "an OCTET STRING for the BIT STRING": with_bits(der(0x04, b"\0", y)),
+        "a BIT STRING of indefinite length": with_bits(indefinite(bits)),
+        "a BIT STRING with the long form of its length": with_bits(long_form(bits)),
+        "a BIT STRING cut short": with_bits(bits[:-1]),
+        "the whole of indefinite length": indefinite(good),
+        "the whole with the long form of its length": long_form(good),
+        "the whole a SET": b"\x31" + good[1:],
+        "a length of four bytes": b"\x30\x84\0\0" + good[2:],
+        "the first two bytes": good[:2],
+        "the last byte missing": good[:-1],
+        "an element after the BIT STRING": der(0x30, pkcs3, bits, b"\x05\0"),
+        "an element after the parameters": der(0x30, der(0x30, DH_KEY_AGREEMENT, der(0x30, p_, g), b"\x05\0"), bits),
+        "parameters of indefinite length": der(0x30, der(0x30, DH_KEY_AGREEMENT, indefinite(der(0x30, p_, g))), bits),
+        "an algorithm of indefinite length": der(0x30, indefinite(pkcs3), bits),
+        "an algorithm with the long form of its length": der(0x30, long_form(pkcs3), bits),
+        "no parameters": der(0x30, der(0x30, DH_KEY_AGREEMENT), bits),
+        "NULL for the parameters": der(0x30, der(0x30, DH_KEY_AGREEMENT, b"\x05\0"), bits),
+        "the OID of elliptic curves": with_parameters(p_, g, oid=EC_PUBLIC_KEY),
+        "the OID of RSA": with_parameters(p_, g, oid=der_oid("1.2.840.113549.1.1.1")),
+        "the OID of DSA": with_parameters(p_, q, g, oid=der_oid("1.2.840.10040.4.1")),
+        "the arc of PKCS #3 alone": with_parameters(p_, g, oid=der_oid("1.2.840.113549.1.3")),
+        "PKCS #3's OID with an arc more": with_parameters(p_, g, oid=der_oid("1.2.840.113549.1.3.1.1")),
+        "PKCS #3's OID with the long form of its length": with_parameters(p_, g, oid=long_form(DH_KEY_AGREEMENT)),
+        "p with a zero too many": with_parameters(der(0x02, b"\0\0", p.to_bytes(256, "big")), g),
+        "p negative": with_parameters(der(0x02, p.to_bytes(256, "big")), g),
+        "the top of ffdhe3072's p": with_parameters(der_integer(FFDHE["ffdhe3072"] >> 1024 | 1), g),
+        "p of 4096 bits": with_parameters(der_integer(p4096), g),
+        "p + 2": with_parameters(der_integer(p + 2), g),
+        "q for p": with_parameters(q, g),
+        "g = 0": with_parameters(p_, der_integer(0)),
+        "g = 4": with_parameters(p_, der_integer(4)),
+        "g with a zero too many": with_parameters(p_, b"\x02\x02\0\x02"),
+        "g before p": with_parameters(g, p_),
+        "no g": with_parameters(p_),
+        "privateValueLength = 0": with_parameters(p_, g, der_integer(0)),
+        "privateValueLength = -1": with_parameters(p_, g, b"\x02\x01\xff"),
+        "privateValueLength with a zero too many": with_parameters(p_, g, b"\x02\x03\0\0\xe1"),
+        "privateValueLength = 2049": with_parameters(p_, g, der_integer(2049)),
+        "privateValueLength as an OCTET STRING": with_parameters(p_, g, b"\x04\x01\xe1"),
+        "an INTEGER after privateValueLength": with_parameters(p_, g, der_integer(225), der_integer(1)),
+        "q for privateValueLength": with_parameters(p_, g, q),
+        "X9.42: q before g": with_parameters(p_, q, g, oid=DH_PUBLIC_NUMBER),
+        "X9.42: q negative": with_parameters(p_, g, der(0x02, b"\xff", ((p - 1) // 2).to_bytes(256, "big")), oid=DH_PUBLIC_NUMBER),
+        "X9.42: q with a zero too many": with_parameters(
+            p_, g, der(0x02, b"\0", ((p - 1) // 2).to_bytes(256, "big")), oid=DH_PUBLIC_NUMBER
+        ),
+        "X9.42: p for q": with_parameters(p_, g, p_, oid=DH_PUBLIC_NUMBER),
+        "X9.42: q of ffdhe3072": with_parameters(p_, g, der_integer((FFDHE["ffdhe3072"] - 1) // 2), oid=DH_PUBLIC_NUMBER),
+        "X9.42: validationParms after q": with_parameters(
+            p_, g, q, der(0x30, der_bits(b"\1" * 20), der_integer(7)), oid=DH_PUBLIC_NUMBER
+        ),
+        "X9.42: privateValueLength for q": with_parameters(p_, g, der_integer(225), oid=DH_PUBLIC_NUMBER),
+        "y alone": y,
+    }
 
 
 def negative_y():

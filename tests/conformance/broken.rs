@@ -6,7 +6,7 @@ use std::rc::Rc;
 use dynamic_key::Secret;
 use dynamic_key::codec::spki::{Group, PublicKey};
 use dynamic_key::crypto::provider::{Aead, CryptoError, HASH_LEN, NONCE_LEN, Provider, TAG_LEN};
-use dynamic_key::crypto::software::{EphemeralKey, Prk, RawKey, Software, TrafficKey};
+use dynamic_key::crypto::software::{EphemeralKey, Prk, RawKey, SharedSecret, Software, TrafficKey};
 use rand_core::TryCryptoRng;
 
 use super::support::Seeded;
@@ -162,7 +162,7 @@ fn is_zeros(peer: &PublicKey) -> bool {
 
 impl<R: TryCryptoRng> Provider for Broken<R> {
     type EphemeralKey = Slot;
-    type SharedSecret = Secret<32>;
+    type SharedSecret = SharedSecret;
     type Prk = Prk;
     type Secret = Secret<HASH_LEN>;
     type TrafficKey = RawKey;
@@ -235,7 +235,7 @@ impl<R: TryCryptoRng> Provider for Broken<R> {
         }
     }
 
-    fn agree(&mut self, key: Slot, peer: &PublicKey) -> Result<Secret<32>, CryptoError> {
+    fn agree(&mut self, key: Slot, peer: &PublicKey) -> Result<SharedSecret, CryptoError> {
         let key = self.slots.borrow_mut()[key.0].take().ok_or(CryptoError::Failed)?;
         if self.is(D::AgreesNotWithXOfZero) && has_x_of_zero(peer) {
             return Err(CryptoError::InvalidPublicKey);
@@ -245,18 +245,22 @@ impl<R: TryCryptoRng> Provider for Broken<R> {
         let z = self.inner.agree(key, peer);
         // One for which algorithm there is, two in plain mode, one as a client: the fifth is that of a gateway.
         if self.nth(D::AgreesFourTimes, 5) {
-            return Ok(Secret::zero());
+            return Ok(Secret::zero().into());
         }
         match self.defect {
-            D::OtherZ => z.map(|z| Secret::new(z.as_bytes().map(|byte| byte ^ 1))),
-            D::AgreesWithAnything => z.or(Ok(Secret::new([1; 32]))),
+            D::OtherZ => z.map(|z| {
+                let mut other = Secret::<32>::zero();
+                other.as_mut_bytes().iter_mut().zip(z.as_bytes()).for_each(|(to, from)| *to = from ^ 1);
+                other.into()
+            }),
+            D::AgreesWithAnything => z.or(Ok(Secret::new([1; 32]).into())),
             D::AgreesWithAnotherError => z.map_err(|_| CryptoError::Failed),
-            D::TakesZerosForInfinity if is_zeros(peer) => Ok(Secret::zero()),
+            D::TakesZerosForInfinity if is_zeros(peer) => Ok(Secret::zero().into()),
             _ => z,
         }
     }
 
-    fn extract(&mut self, salt: &[u8], z: Secret<32>) -> Result<Prk, CryptoError> {
+    fn extract(&mut self, salt: &[u8], z: SharedSecret) -> Result<Prk, CryptoError> {
         match self.defect {
             D::ExtractsWithoutSalt => self.inner.extract(b"", z),
             D::ExtractsWithCutSalt => self.inner.extract(&salt[..salt.len().min(64)], z),

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use dynamic_key::Secret;
 use dynamic_key::codec::spki::{Group, PublicKey};
 use dynamic_key::crypto::provider::{Aead, CryptoError, HASH_LEN, NONCE_LEN, Provider, TAG_LEN};
-use dynamic_key::crypto::software::{EphemeralKey, Prk, RawKey, TrafficKey};
+use dynamic_key::crypto::software::{EphemeralKey, Prk, RawKey, SharedSecret, TrafficKey};
 use dynamic_key::crypto::{KeyId, Signature, Signer, Verified, Verifier};
 
 use super::Soft;
@@ -77,7 +77,7 @@ impl<T> Faulty<T> {
 
 impl Provider for Faulty<Soft> {
     type EphemeralKey = EphemeralKey;
-    type SharedSecret = Secret<32>;
+    type SharedSecret = SharedSecret;
     type Prk = Prk;
     type Secret = Secret<HASH_LEN>;
     /// The bytes, so that keys can be told apart.
@@ -98,12 +98,12 @@ impl Provider for Faulty<Soft> {
         self.inner.validate(peer)
     }
 
-    fn agree(&mut self, key: EphemeralKey, peer: &PublicKey) -> Result<Secret<32>, CryptoError> {
+    fn agree(&mut self, key: EphemeralKey, peer: &PublicKey) -> Result<SharedSecret, CryptoError> {
         self.fuse.call("agree", CryptoError::Failed)?;
         self.inner.agree(key, peer)
     }
 
-    fn extract(&mut self, salt: &[u8], z: Secret<32>) -> Result<Prk, CryptoError> {
+    fn extract(&mut self, salt: &[u8], z: SharedSecret) -> Result<Prk, CryptoError> {
         self.fuse.call("extract", CryptoError::Unsupported)?;
         self.inner.extract(salt, z)
     }

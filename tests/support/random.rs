@@ -55,6 +55,11 @@ impl Script {
     pub fn new<const N: usize>(draws: [&[u8]; N]) -> Self {
         Self(draws.into_iter().map(Vec::from).collect())
     }
+
+    /// What is said after all that was written down.
+    pub fn push(&mut self, draw: &[u8]) {
+        self.0.push_back(draw.into());
+    }
 }
 
 /// Another number of bytes was drawn than was written down.

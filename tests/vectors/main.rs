@@ -18,6 +18,8 @@ mod agreement;
 mod answer;
 mod door;
 mod envelope;
+#[cfg(feature = "ffdhe")]
+mod foreign_keys;
 mod hello;
 mod messages;
 mod peer;

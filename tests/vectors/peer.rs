@@ -1,7 +1,7 @@
 //! The crate's two ends, made to follow a vector to the byte: with its private keys, its nonces and its facts.
 
 use crate::support::Script;
-use crate::vector::{Members, key_of, unbase64};
+use crate::vector::{Members, draw_of, key_of, unbase64};
 use dynamic_key::Secret;
 use dynamic_key::codec::timestamp::Timestamp;
 use dynamic_key::crypto::software::{Identity, PinnedKey, Pins, Software};
@@ -98,6 +98,8 @@ pub(crate) struct ClientEnd {
     identity: Option<Identity>,
     /// The prefix of plain mode's nonces.
     prefix: Vec<u8>,
+    /// Its first hello, the key behind it, and the 409 that came for it.
+    first: Option<(Value, Vec<u8>, String)>,
 }
 
 impl ClientEnd {
@@ -123,7 +125,13 @@ impl ClientEnd {
             assert_eq!(identity.kid().as_str(), claimed.text("kid"));
             identity
         });
-        ours.then_some(Self { hello, schemes, mode, private, pins, identity, prefix })
+        ours.then_some(Self { hello, schemes, mode, private, pins, identity, prefix, first: None })
+    }
+
+    /// The same client, whose hello was its second.
+    pub(crate) fn after(mut self, private: Vec<u8>, hello: &str, conflict: &str) -> Self {
+        self.first = Some((serde_json::from_str(hello).unwrap(), private, conflict.into()));
+        self
     }
 
     pub(crate) fn mode(&self) -> Mode {
@@ -144,23 +152,43 @@ impl ClientEnd {
                 device.text("platform"),
             )
         };
-        let second = match self.hello.get("keyAgreement") {
+        let mut script = Script::default();
+        if let Some((hello, private, _)) = &self.first {
+            script.push(&draw_of(config.schemes[0].group(), private));
+            script.push(&hello["keyAgreement"].base64("nonce"));
+        }
+        script.push(&self.private);
+        script.push(&match self.hello.get("keyAgreement") {
             Some(offer) => offer.base64("nonce"),
             None => self.prefix.clone(),
-        };
-        let mut provider = Software::new(Script::new([&self.private, &second]));
+        });
+        let mut provider = Software::new(script);
         let mut handshake = ClientHandshake::new(&config).unwrap();
-        assert_eq!(handshake.compute(&mut provider, &mut Pins(&self.pins)), Ok(ClientNeed::Hello));
+        if let Some((hello, _, conflict)) = &self.first {
+            self.says(&mut handshake, &mut provider, hello);
+            handshake.reply(409, conflict.as_bytes()).unwrap();
+        }
+        self.says(&mut handshake, &mut provider, &self.hello);
+        (handshake, provider)
+    }
+
+    /// The handshake writes `hello`.
+    fn says(
+        &self,
+        handshake: &mut ClientHandshake<'_, Scripted, 4096, 4>,
+        provider: &mut Scripted,
+        hello: &Value,
+    ) {
+        assert_eq!(handshake.compute(provider, &mut Pins(&self.pins)), Ok(ClientNeed::Hello));
         let mut text = vec![0; 4096];
-        let length = handshake.hello(&mut provider, Now::UNKNOWN, &mut text).unwrap();
+        let length = handshake.hello(provider, Now::UNKNOWN, &mut text).unwrap();
         let written: Value = serde_json::from_slice(&text[..length]).unwrap();
         for member in ["clientPublicKey", "device", "client"] {
-            assert_eq!(written[member], self.hello[member]);
+            assert_eq!(written[member], hello[member]);
         }
         for member in ["supportedSchemes", "nonce", "identity"] {
-            assert_eq!(written["keyAgreement"][member], self.hello["keyAgreement"][member]);
+            assert_eq!(written["keyAgreement"][member], hello["keyAgreement"][member]);
         }
-        (handshake, provider)
     }
 
     /// Takes the answer, up to the session.

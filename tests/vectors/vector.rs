@@ -2,6 +2,7 @@
 
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 use dynamic_key::Secret;
+use dynamic_key::codec::spki::Group;
 use dynamic_key::crypto::software::{Identity, PinnedKey};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -74,7 +75,9 @@ impl Members for Value {
 }
 
 pub(crate) fn unhex(text: &str) -> Vec<u8> {
-    let digits = text.as_bytes().chunks(2);
+    let odd = if text.len() % 2 == 1 { "0" } else { "" };
+    let digits = [odd, text].concat().into_bytes();
+    let digits = digits.chunks(2);
     digits.map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }
 
@@ -86,6 +89,18 @@ pub(crate) fn unbase64(text: &str) -> Vec<u8> {
 pub(crate) fn unbase64url(text: &str) -> Vec<u8> {
     let mut out = vec![0; text.len()];
     Base64UrlUnpadded::decode(text, &mut out).unwrap().to_vec()
+}
+
+/// A private key as a provider draws it: a scalar, or an exponent of the group's length.
+pub(crate) fn draw_of(group: Group, private: &[u8]) -> Vec<u8> {
+    let length = match group {
+        Group::Ffdhe2048 => 29,
+        Group::Ffdhe3072 => 35,
+        _ => 32,
+    };
+    let zeros = private.iter().take_while(|byte| **byte == 0).count();
+    let digits = &private[zeros..];
+    [&vec![0; length - digits.len()], digits].concat()
 }
 
 /// The public key of a JWK.

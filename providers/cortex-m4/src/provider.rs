@@ -112,7 +112,7 @@ impl<R: TryCryptoRng, K: TrafficKey> Provider for CortexM4<R, K> {
 
     fn agree(&mut self, key: EphemeralKey, peer: &PublicKey) -> Result<Self::SharedSecret, CryptoError> {
         let peer = point_of(peer).and_then(Point::from_bytes);
-        peer.and_then(|peer| key.0.agree(&peer)).ok_or(CryptoError::InvalidPublicKey)
+        peer.and_then(|peer| key.0.agree(&peer)).map(Into::into).ok_or(CryptoError::InvalidPublicKey)
     }
 
     fn extract(&mut self, salt: &[u8], z: Self::SharedSecret) -> Result<Self::Prk, CryptoError> {

@@ -1,10 +1,13 @@
-//! The software provider: RustCrypto's p256, aes-gcm, hkdf, hmac and sha2, and a generator of the caller's.
+//! The software provider: RustCrypto's p256, aes-gcm, hkdf, hmac and sha2, and a generator of the caller's. With the feature
+//! `ffdhe` it has the finite-field groups, too.
 
 mod aead;
+mod agreement;
 mod identity;
 
 pub use super::hash::Prk;
 pub use aead::{ExpandedKey, RawAes256Key, RawKey, TrafficKey};
+pub use agreement::{EphemeralKey, SharedSecret};
 pub use identity::{Identity, PinnedKey, Pins};
 
 use super::hash::HmacSha256;
@@ -14,10 +17,6 @@ use crate::log::format_as;
 use crate::secret::Secret;
 use core::fmt;
 use core::marker::PhantomData;
-use identity::affine;
-use p256::ecdh::EphemeralSecret;
-use p256::elliptic_curve::Generate;
-use p256::elliptic_curve::sec1::ToSec1Point;
 use rand_core::TryCryptoRng;
 
 /// The software provider over a generator `R` (`rand_core` 0.10), with AEAD keys kept as `K`: [`RawKey`], which is small
@@ -62,42 +61,9 @@ impl<R, K> fmt::Debug for Software<R, K> {
 
 format_as! { [R, K] Software<R, K>, _ => "Software" }
 
-/// A P-256 private key for one agreement, erased on drop.
-pub struct EphemeralKey(EphemeralSecret);
-
-impl fmt::Debug for EphemeralKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
-}
-
-format_as! { [] EphemeralKey, _ => "…" }
-
-fn p256_key(key: &PublicKey) -> Result<p256::PublicKey, CryptoError> {
-    match key.group() {
-        Group::P256 => affine(key.as_bytes()).and_then(|point| p256::PublicKey::from_affine(point).ok()),
-        _ => return Err(CryptoError::Unsupported),
-    }
-    .ok_or(CryptoError::InvalidPublicKey)
-}
-
-#[inline(never)] // one frame less in its caller's
-fn public_half(key: &EphemeralSecret) -> p256::PublicKey {
-    key.public_key()
-}
-
-#[inline(never)] // one frame less in its caller's
-fn diffie_hellman(key: &EphemeralSecret, peer: &p256::PublicKey) -> p256::ecdh::SharedSecret {
-    key.diffie_hellman(peer)
-}
-
-fn point_of(key: &p256::PublicKey) -> Result<[u8; 65], CryptoError> {
-    key.to_sec1_point(false).as_bytes().try_into().map_err(|_| CryptoError::Failed)
-}
-
 impl<R: TryCryptoRng, K: TrafficKey> Provider for Software<R, K> {
     type EphemeralKey = EphemeralKey;
-    type SharedSecret = Secret<32>;
+    type SharedSecret = SharedSecret;
     type Prk = Prk;
     type Secret = Secret<HASH_LEN>;
     type TrafficKey = K;
@@ -106,30 +72,19 @@ impl<R: TryCryptoRng, K: TrafficKey> Provider for Software<R, K> {
         self.rng.try_fill_bytes(out).map_err(|_| CryptoError::Random)
     }
 
-    #[inline(never)]
     fn generate(&mut self, group: Group) -> Result<(EphemeralKey, PublicKey), CryptoError> {
-        if group != Group::P256 {
-            return Err(CryptoError::Unsupported);
-        }
-        let key = EphemeralSecret::try_generate_from_rng(&mut self.rng).map_err(|_| CryptoError::Random)?;
-        let public = PublicKey::p256(point_of(&public_half(&key))?).map_err(|_| CryptoError::Failed)?;
-        Ok((EphemeralKey(key), public))
+        EphemeralKey::generate(group, &mut self.rng)
     }
 
     fn validate(&mut self, peer: &PublicKey) -> Result<(), CryptoError> {
-        p256_key(peer).map(drop)
+        agreement::validate(peer)
     }
 
-    #[inline(never)]
-    fn agree(&mut self, key: EphemeralKey, peer: &PublicKey) -> Result<Secret<32>, CryptoError> {
-        let peer = p256_key(peer).map_err(|_| CryptoError::InvalidPublicKey)?;
-        let z = diffie_hellman(&key.0, &peer);
-        let mut secret = Secret::zero();
-        secret.as_mut_bytes().copy_from_slice(z.raw_secret_bytes());
-        Ok(secret)
+    fn agree(&mut self, key: EphemeralKey, peer: &PublicKey) -> Result<SharedSecret, CryptoError> {
+        key.agree(peer)
     }
 
-    fn extract(&mut self, salt: &[u8], z: Secret<32>) -> Result<Prk, CryptoError> {
+    fn extract(&mut self, salt: &[u8], z: SharedSecret) -> Result<Prk, CryptoError> {
         Prk::extract(salt, z.as_bytes())
     }
 

@@ -55,9 +55,15 @@ impl<'c> ClientConfig<'c> {
         }
     }
 
-    /// The length in bytes of the hello with a key of `group`: exactly what [`ClientHandshake::hello`] needs.
+    /// The most bytes of a hello with a key of `group`. For P-256 it is exactly what [`ClientHandshake::hello`] needs; a
+    /// finite-field key may be some bytes shorter.
     #[must_use]
     pub const fn hello_len(&self, group: Group) -> usize {
+        self.hello_len_with(group.spki_len())
+    }
+
+    /// The length in bytes of the hello with a key of `spki` bytes.
+    pub(super) const fn hello_len_with(&self, spki: usize) -> usize {
         let strings = escaped_len(self.device_id)
             .saturating_add(escaped_len(self.platform))
             .saturating_add(self.client_type.name().len())
@@ -66,7 +72,7 @@ impl<'c> ClientConfig<'c> {
             Mode::Plain => None,
             _ => Some(self.schemes),
         };
-        hello_len(group.spki_len(), strings, schemes, self.kid().is_some())
+        hello_len(spki, strings, schemes, self.kid().is_some())
     }
 
     /// The identity that the hello names.

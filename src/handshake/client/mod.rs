@@ -188,12 +188,12 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     /// Writes the hello to the front of `out` and returns its length. `now` is when it is sent: lifetimes count from it.
     ///
     /// # Errors
-    /// [`Error::BufferTooSmall`] with [`ClientConfig::hello_len`] and [`Misuse::WrongTurn`]: nothing has changed.
+    /// [`Error::BufferTooSmall`] with the exact length, at most [`ClientConfig::hello_len`], and [`Misuse::WrongTurn`]: nothing has changed.
     /// [`Error::Crypto`]: the handshake has failed.
     #[inline(never)]
     pub fn hello(&mut self, provider: &mut P, now: Now, out: &mut [u8]) -> Result<usize, Error> {
         if let State::Hello(_, public) = &self.state {
-            let needed = self.config.hello_len(public.group());
+            let needed = self.config.hello_len_with(public.spki_len());
             if out.len() < needed {
                 return Err(Error::BufferTooSmall { needed });
             }
@@ -214,7 +214,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         out: &mut [u8],
     ) -> Result<(usize, Option<Transcript>), Error> {
         let config = &self.config;
-        let (mut der, mut nonce) = ([0; Group::MAX_SPKI_LEN], [0; HANDSHAKE_NONCE_LEN]);
+        let (mut der, mut nonce) = ([0; Group::MAX_OWN_SPKI_LEN], [0; HANDSHAKE_NONCE_LEN]);
         let der = public.write_spki(&mut der)?;
         let mut message = HelloMessage {
             public_key: der,

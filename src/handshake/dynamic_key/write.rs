@@ -186,7 +186,7 @@ pub(crate) const fn longest_answer(session_id: usize, token: usize) -> usize {
         br#","keyAgreement":{"scheme":"","nonce":"","features":[],"expiresIn":,"proof":""}"#.len();
     const IDENTITY: usize = br#","identity":{"kid":"","signature":""}"#.len();
     const DIGITS: usize = 20;
-    const STRINGS: usize = base64::encoded_len(Group::MAX_SPKI_LEN)
+    const STRINGS: usize = base64::encoded_len(Group::MAX_OWN_SPKI_LEN)
         + timestamp::LEN
         + Scheme::EcAes2.name().len()
         + base64::encoded_len(HANDSHAKE_NONCE_LEN)
@@ -257,7 +257,7 @@ mod tests {
             kid: Some(&kid),
         };
         let message = AnswerMessage {
-            public_key: &[0; Group::MAX_SPKI_LEN],
+            public_key: &[0; Group::MAX_OWN_SPKI_LEN],
             session_id: "s",
             token: "t",
             expire_token: u64::MAX,

@@ -287,7 +287,7 @@ impl<P: Provider> ServerHandshake<P> {
         let id = id.filter(|_| is_token(facts.token));
         let id = id.ok_or(ServerError::Misuse(Misuse::InvalidConfiguration.into()))?;
 
-        let (mut der, mut time) = ([0; Group::MAX_SPKI_LEN], [0; timestamp::LEN]);
+        let (mut der, mut time) = ([0; Group::MAX_OWN_SPKI_LEN], [0; timestamp::LEN]);
         let der = public.write_spki(&mut der).map_err(Error::from)?;
         let expires_at = facts.expires_at.write(&mut time).map_err(Error::from)?;
         let kid = facts.identity.filter(|_| accepted.confirmation.is_some());
