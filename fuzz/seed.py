@@ -145,6 +145,16 @@ def main():
     ):
         seed("http_response", start + head + framed)
         seed("http_response", start + b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + head + framed)
+    for framed in (
+        b"Content-Length: 2\r\n\r\n{}",
+        b"Transfer-Encoding: chunked\r\n\r\n1;a=b\r\n{\r\n1\r\n}\r\n0\r\nTrailer: x\r\n\r\n",
+        b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{}",
+        b"Connection: close\r\n\r\nGET / HTTP/1.1\r\n",
+        b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
+        b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+    ):
+        head = b"POST /api/info/v2 HTTP/1.1\r\nHost: gateway:8080\r\nContent-Type: application/json\r\n"
+        seed("http1_request", b"\x04\0\x02\x03\x11" + head + framed)
     # In the targets of whole conversations zero is the honest next step.
     for target in ("client", "gateway", "link"):
         for first in range(16):

@@ -181,12 +181,7 @@ impl dynamic_key::crypto::Provider for Provider {
         Ok(Key { aead, bytes })
     }
 
-    fn expand_bytes(
-        &mut self,
-        prk: &Prk,
-        info: &[&[u8]],
-        out: &mut [u8],
-    ) -> Result<(), CryptoError> {
+    fn expand_bytes(&mut self, prk: &Prk, info: &[&[u8]], out: &mut [u8]) -> Result<(), CryptoError> {
         self.may_fail(CryptoError::Failed)?;
         self.software.expand_bytes(prk, info, out)
     }

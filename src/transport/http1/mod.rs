@@ -1,13 +1,43 @@
 //! HTTP/1.1 (RFC 9112) over any byte stream of `embedded-io`: TCP, or a UART.
 //!
-//! Requests and answers are machines without I/O; what is here only moves their bytes: [`Http1`] blocks, and with the
-//! feature `async` `AsyncHttp1` awaits.
+//! Requests and answers are machines without I/O; what is here only moves their bytes: [`Http1`] is the client's end and
+//! blocks, with the feature `async` `AsyncHttp1` awaits; [`Server`] is the server's end, which blocks. Both ends share what
+//! finds the end of a head, frames a body and writes a message.
+//!
+//! The client's end:
 //!
 //! - A stream is kept for the next request if the answer was read whole and the peer did not say that it closes. It is
 //!   dropped after any error.
 //! - Answers come with `Content-Length`, in chunks, or until the stream ends; a length beside chunks, two lengths,
 //!   folded lines and bare line feeds are refused.
 //! - Nothing is repeated once a byte has been taken by a stream.
+//!
+//! The server's end:
+//!
+//! - Requests are of HTTP/1.1, for a path, with one `Host`, and come with `Content-Length`, in chunks or without a body. What
+//!   two readers could understand differently is refused as above, with the status of [`Refusal::status`], and the stream
+//!   is closed.
+//! - `Expect: 100-continue` is answered once the head is in order and the body fits; no other expectation can be met.
+//! - A stream is kept after an answer unless the peer says that it closes, or sent more than its request.
+//!
+//! ```
+//! use dynamic_key::transport::Header;
+//! use dynamic_key::transport::http1::{Answer, Server, ServerError};
+//! use embedded_io::{Read, Write};
+//!
+//! fn echo<S: Read + Write>(stream: S) -> Result<(), ServerError<S::Error>> {
+//!     let (mut server, mut buffer) = (Server::new(stream), [0; 2048]);
+//!     loop {
+//!         let (status, body) = match server.receive(&mut buffer) {
+//!             Ok(Some(incoming)) => (200, incoming.body.split_at(incoming.length).0),
+//!             Ok(None) => return Ok(()),
+//!             Err(ServerError::Refused(refusal)) => (refusal.status(), &[][..]),
+//!             Err(error) => return Err(error),
+//!         };
+//!         server.answer(&Answer { status, headers: &[Header::JSON], body })?;
+//!     }
+//! }
+//! ```
 
 #[cfg(feature = "async")]
 mod asynchronous;
