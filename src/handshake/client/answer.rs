@@ -37,7 +37,8 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientHandshake<
     #[inline(never)]
     pub(super) fn choose(&mut self, body: &[u8], waiting: &AwaitReply<P>) -> Result<PublicKey, Error> {
         let (group, transcript) = (waiting.group, waiting.transcript.as_ref());
-        let answer = AnswerFields::parse(body, transcript.is_some())?;
+        let answer = AnswerFields::parse(body, transcript.is_some());
+        let answer = answer.as_ref().map_err(|error| *error)?; // where it is: it is large
         let mut der = [0; Group::MAX_SPKI_LEN];
         let der = match answer.public_key.base64(&mut der) {
             Ok(der) => der,
@@ -50,7 +51,7 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientHandshake<
         }
         let mut room = [0; Timestamp::MAX_LEN];
         let expires_at = answer.expires_at.copy_to(&mut room).map_err(|_| Peer::Malformed)?;
-        self.take_facts(&answer, expires_at, waiting.sent)?;
+        self.take_facts(answer, expires_at, waiting.sent)?;
 
         let (Some(transcript), Some(choice)) = (transcript, &answer.choice) else {
             return if self.config.mode == Mode::Plain { Ok(peer) } else { Err(Peer::Downgrade.into()) };
@@ -59,7 +60,7 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientHandshake<
         if choice.has_features()? {
             return Err(Peer::Downgrade.into()); // none was offered
         }
-        let transcript = self.complete(transcript, &answer, choice, der, expires_at)?;
+        let transcript = self.complete(transcript, answer, choice, der, expires_at)?;
         self.take_confirmation(transcript, choice)?;
         Ok(peer)
     }

@@ -321,14 +321,15 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         let Some(Confirmation { transcript, proof, identity }) = &self.answer.confirmation else {
             return Err(self.wrong_turn());
         };
-        let schedule = Schedule::new(provider, transcript, z)?;
+        let schedule = Schedule::new(provider, transcript, z);
+        let schedule = schedule.as_ref().map_err(|error| *error)?; // where it is: a PRK is large
         if !proof::matches(&schedule.proof(provider, transcript)?, proof) {
             return Err(Peer::Authentication.into());
         }
         if identity.is_none() && self.config.mode >= Mode::Pinned {
             return Err(Peer::Downgrade.into());
         }
-        let keys = Keys::derive(provider, &schedule, self.answer.facts.scheme.aead())?;
+        let keys = Keys::derive(provider, schedule, self.answer.facts.scheme.aead())?;
         self.state = if identity.is_some() { State::Verify(keys) } else { State::Finish(keys) };
         Ok(())
     }
