@@ -1,5 +1,7 @@
 //! Writes what the vectors say of the elliptic-curve schemes as constants, for a machine without files.
 
+mod wycheproof;
+
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 use serde_json::Value;
 use std::{env, fs, path::Path};
@@ -44,7 +46,9 @@ fn main() {
     }
     out += "];\n";
     let to = env::var_os("OUT_DIR").expect("cargo sets it");
-    fs::write(Path::new(&to).join("vectors.rs"), out).expect("OUT_DIR is writable");
+    for (file, text) in [("vectors.rs", out), ("wycheproof.rs", wycheproof::write())] {
+        fs::write(Path::new(&to).join(file), text).expect("OUT_DIR is writable");
+    }
 }
 
 /// A signature over the transcript; with the private key where it is that of an exchange, which signs as RFC 6979 says.

@@ -5,6 +5,7 @@
 
 mod erasure;
 mod vectors;
+mod wycheproof;
 
 use board::random::Repeatable;
 use board::semihosting::{print, print_number};
@@ -90,6 +91,8 @@ pub fn run<C: Chosen>() -> u32 {
     report("the same signatures as software", same_signatures::<C>());
     report("agreements of the vectors", vectors::agreements::<C>());
     report("signatures of the vectors", vectors::signatures::<C>());
+    report("agreements of Wycheproof", wycheproof::agreements::<C>());
+    report("signatures of Wycheproof", wycheproof::signatures::<C>());
     if traces.is_ok_and(|found| found > C::TRACES) {
         print("FAILED: keys are left on the stack\n");
         failed += 1;
