@@ -69,12 +69,15 @@ mod followed {
     use dynamic_key::scheme::{Preference, Scheme};
     use dynamic_key::session::{ClientType, Now};
 
+    /// What is offered, what is accepted, whose order decides, what is chosen, and in how many hellos.
+    type Case = (&'static [Scheme], &'static [Scheme], Preference, Scheme, usize);
+
     /// The whole client and the whole gateway, with keys of their own, between all groups and in both directions.
     #[test]
     fn the_client_retries_and_its_session_works() {
         use Scheme::{Aes1, Aes2, EcAes1, EcAes2};
-        let all: &[Scheme] = &Scheme::BY_STRENGTH;
-        let cases: [(&[Scheme], &[Scheme], Preference, Scheme, usize); 10] = [
+        let all: &'static [Scheme] = &Scheme::BY_STRENGTH;
+        let cases: [Case; 10] = [
             (&[EcAes2, Aes1], &[Aes1], Preference::Client, Aes1, 2),
             (&[EcAes1, Aes2], &[Aes2, Aes1], Preference::Client, Aes2, 2),
             (&[Aes1, EcAes1], &Scheme::ELLIPTIC, Preference::Client, EcAes1, 2),

@@ -24,9 +24,9 @@ fn lists(offer: &[Scheme]) -> Vec<Vec<String>> {
     for at in 0..=own.len() {
         for name in &all {
             let (before, after) = own.split_at(at);
-            lists.insert([before, &[name.clone()], after].concat());
+            lists.insert([before, std::slice::from_ref(name), after].concat());
             if let [_, after @ ..] = after {
-                lists.insert([before, &[name.clone()], after].concat());
+                lists.insert([before, std::slice::from_ref(name), after].concat());
             }
         }
         if let Some([first, second]) = own.get(at..at + 2) {
@@ -124,8 +124,12 @@ fn judge(pair: &Pair<'_>, (number, every): (usize, usize), tally: &mut Tally) {
         let (refused, agreed) = tally.entry(kind(&edit)).or_default();
         match outcome.scheme {
             Err(_) => *refused += 1,
-            Ok(_) => {
+            Ok(scheme) => {
                 assert_eq!(outcome.scheme, honest.scheme, "{} × {edit:?}", context());
+                // A 409 that was followed binds the answer to the scheme that it named.
+                if let Edit::Forge(_, name) | Edit::Conflict(name) = &edit {
+                    assert!(name.as_deref() == Some(scheme.name()) || outcome.hellos == 1, "{edit:?}");
+                }
                 *agreed += 1;
             }
         }

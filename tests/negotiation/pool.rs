@@ -11,10 +11,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 type Agreed = Result<Vec<u8>, CryptoError>;
+/// Group, own number, the peer's public value.
+type Agreement = (Group, u64, Vec<u8>);
 
 thread_local! {
     static PUBLIC: RefCell<HashMap<(Group, u64), PublicKey>> = RefCell::default();
-    static AGREED: RefCell<HashMap<(Group, u64, Vec<u8>), Agreed>> = RefCell::default();
+    static AGREED: RefCell<HashMap<Agreement, Agreed>> = RefCell::default();
 }
 
 /// Each of its keys has a number.
