@@ -225,6 +225,32 @@ fn hellos() {
     }
 }
 
+/// Finite-field keys differ in length, and so do the hellos that hold them.
+#[cfg(feature = "ffdhe")]
+#[test]
+fn hellos_with_finite_field_keys() {
+    let mut lengths = std::collections::BTreeSet::new();
+    for seed in 0..16 {
+        let config = ClientConfig {
+            mode: Mode::Confirmed,
+            schemes: &[Scheme::Aes1, Scheme::EcAes1],
+            ..ClientConfig::new(ClientType::Internal, "client-1", "device-1", "server")
+        };
+        let mut provider = Software::new(Seeded(seed));
+        let mut handshake = ClientHandshake::<Soft, 64>::new(&config).unwrap();
+        handshake.compute(&mut provider, &mut Pins(&[])).unwrap();
+        let Err(Error::BufferTooSmall { needed }) = handshake.hello(&mut provider, Now::UNKNOWN, &mut [])
+        else {
+            panic!("it wrote into nothing");
+        };
+        assert!(needed <= config.hello_len(Group::Ffdhe2048));
+        let (length, text) = exact(needed, |out| handshake.hello(&mut provider, Now::UNKNOWN, out));
+        assert_eq!(length, text.len());
+        lengths.insert(length);
+    }
+    assert!(lengths.len() > 1, "{lengths:?}");
+}
+
 #[test]
 fn answers() {
     let world = World::new(1);
