@@ -24,6 +24,12 @@ use core::fmt;
 /// - A request counts as one that has left from when it is sealed: its nonce is used, its answer would be refused, it is
 ///   not sent again by itself, and [`AsyncClient::is_outcome_unknown`] says so.
 /// - The buffer holds what the wire has seen: a hello or its answer (with the session's token), or an envelope.
+///
+/// # Security
+///
+/// Whatever a future holds of secrets is dropped with it, and what the provider's types hold is erased then. As on the
+/// stack of the blocking client, a value that was moved may have left a copy where it was: of a handshake that was given up,
+/// a private key of which no session came.
 pub struct AsyncClient<'c, P: AsyncProvider, V, T, const TOKEN: usize = 1024, S = Infallible> {
     state: State<'c, P::Provider, TOKEN>,
     provider: P,
