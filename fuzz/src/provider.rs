@@ -161,7 +161,7 @@ impl dynamic_key::crypto::Provider for Provider {
 
     fn extract(&mut self, salt: &[u8], z: SharedSecret) -> Result<Prk, CryptoError> {
         self.may_fail(CryptoError::Failed)?;
-        self.software.extract(salt, z.into())
+        self.software.extract(salt, z)
     }
 
     fn prk(&mut self, secret: &Secret<HASH_LEN>) -> Result<Prk, CryptoError> {
