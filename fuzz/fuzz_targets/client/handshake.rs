@@ -163,7 +163,7 @@ impl Run<'_> {
             (0, _) | (_, None) => Err(CryptoError::Failed),
             (1, _) => {
                 self.is_true_z = false;
-                Ok(Secret::new([input.byte(); 32]))
+                Ok(Secret::new([input.byte(); 32]).into())
             }
             (_, Some((private, peer))) => {
                 self.is_true_z = true;
