@@ -7,6 +7,7 @@ use crate::crypto::{Provider, Signature};
 use crate::envelope::{INTRODUCTION_LEN, introduce, sealed_len};
 use crate::error::{Code, Error, Misuse};
 use crate::handshake::{ClientConfig, ClientHandshake};
+use crate::log::debug;
 use crate::request::Request;
 use crate::session::{Exchange, Facts, Mode, Now, Session};
 use crate::transport::{Header, TransportError};
@@ -96,7 +97,9 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
     /// Puts the session that `handshake` ends in into the place of any other.
     pub(super) fn established(&mut self, handshake: ClientHandshake<'c, P, TOKEN>) -> Result<(), Error> {
         let introduction = handshake.introduction().copied();
-        self.session = Some(handshake.finish()?);
+        let session = handshake.finish()?;
+        debug!("session: {}, {}", session.facts().scheme(), session.facts().mode());
+        self.session = Some(session);
         self.introduction = introduction;
         Ok(())
     }
@@ -210,6 +213,7 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
             Failure::Answer(Error::Refused(code), retry_after) => {
                 let first = attempt == Try::First;
                 let renews = first && is_about_the_session(code) && self.back_off.permits(now);
+                debug!("refused: {}, renewed: {}", code, renews);
                 self.doubtful |= renews;
                 if renews && again {
                     Ok(Try::Second)

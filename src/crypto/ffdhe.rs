@@ -5,6 +5,7 @@
 
 use super::provider::CryptoError;
 use crate::codec::spki::{FFDHE2048_P, FFDHE3072_P, Group, PublicKey};
+use crate::log::format_as;
 use crate::secret::Secret;
 use core::fmt;
 use crypto_bigint::modular::{ConstMontyForm, ConstMontyParams, FixedMontyParams};
@@ -63,6 +64,8 @@ impl fmt::Debug for PrivateKey {
         f.write_str("…")
     }
 }
+
+format_as! { [] PrivateKey, _ => "…" }
 
 impl PrivateKey {
     /// Draws an exponent: of 228 bits for ffdhe2048, of 276 for ffdhe3072.

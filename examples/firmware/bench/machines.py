@@ -176,32 +176,32 @@ class Machine:
         """Waits for a line that has the pattern; an error of the firmware, or its end, is a failure unless it is that."""
         limit = time.monotonic() + LIMIT
         while (line := self.log.next(max(1, limit - time.monotonic()))) is not None:
-            say(f"   {self.name}: {line}")
             if found := re.search(pattern, line):
+                say(f"   {self.name}: {line}")
                 return found
             if line.startswith("ERROR") or time.monotonic() > limit:
                 break
-        raise Failed(f"{self.name} did not say: {pattern}; {self.complained()}")
+        raise Failed(f"{self.name} did not say: {pattern}; {self.told()}")
 
     def ends(self, code):
         """Waits for its end with this exit code."""
-        while (line := self.log.next()) is not None:
-            say(f"   {self.name}: {line}")
+        self.drain()
         try:
             ended = self.process.wait(LIMIT)
         except subprocess.TimeoutExpired:
             raise Failed(f"{self.name} does not end") from None
         if ended != code:
-            raise Failed(f"{self.name} ended with {ended}, not {code}: {self.complained()}")
+            raise Failed(f"{self.name} ended with {ended}, not {code}; {self.told()}")
 
     def drain(self):
         """Reads the log to its end, after the machine's."""
         while self.log.next() is not None:
             pass
 
-    def complained(self):
-        """What QEMU said."""
-        return pathlib.Path(self.complaints.name).read_text().strip()
+    def told(self):
+        """The end of its log, and what QEMU said."""
+        lines = [*self.log.seen[-40:], *pathlib.Path(self.complaints.name).read_text().splitlines()]
+        return "\n   ".join(["it said:", *lines])
 
     def stop(self):
         """Pulls the plug."""

@@ -4,7 +4,7 @@ use chacha20::ChaCha20Rng;
 use dynamic_key::Secret;
 use dynamic_key::codec::spki::{Group, PublicKey};
 use dynamic_key::crypto::provider::{Aead, CryptoError, HASH_LEN, NONCE_LEN, Provider, TAG_LEN};
-use dynamic_key::crypto::software::{EphemeralKey, RawKey, Software, TrafficKey};
+use dynamic_key::crypto::software::{EphemeralKey, RawKey, SharedSecret, Software, TrafficKey};
 
 /// What every label of the schedule begins with.
 const PREFIX: &str = "dynamic-key v2 ";
@@ -28,7 +28,7 @@ impl Glass {
 
 impl Provider for Glass {
     type EphemeralKey = EphemeralKey;
-    type SharedSecret = Secret<32>;
+    type SharedSecret = SharedSecret;
     type Prk = Secret<HASH_LEN>;
     type Secret = Secret<HASH_LEN>;
     type TrafficKey = Vec<u8>;
@@ -45,14 +45,14 @@ impl Provider for Glass {
         self.software.validate(peer)
     }
 
-    fn agree(&mut self, key: EphemeralKey, peer: &PublicKey) -> Result<Secret<32>, CryptoError> {
+    fn agree(&mut self, key: EphemeralKey, peer: &PublicKey) -> Result<SharedSecret, CryptoError> {
         let z = self.software.agree(key, peer)?;
         self.see(&[b"shared secret"], z.as_bytes());
         Ok(z)
     }
 
     /// HMAC(salt, Z), RFC 5869 §2.2, for the salt that T is.
-    fn extract(&mut self, salt: &[u8], z: Secret<32>) -> Result<Secret<HASH_LEN>, CryptoError> {
+    fn extract(&mut self, salt: &[u8], z: SharedSecret) -> Result<Secret<HASH_LEN>, CryptoError> {
         let salt = salt.try_into().map_err(|_| CryptoError::Unsupported)?;
         let prk = Secret::new(self.software.mac(&Secret::new(salt), &[z.as_bytes()])?);
         self.see(&[b"prk"], prk.as_bytes());
