@@ -39,6 +39,11 @@ impl Scheme {
     /// The elliptic-curve schemes, strongest first: what a gateway accepts by default.
     pub const ELLIPTIC: [Self; 2] = [Self::EcAes2, Self::EcAes1];
 
+    /// The schemes that the software provider of this build performs, strongest first: all with the feature `ffdhe`, the
+    /// elliptic-curve ones without.
+    pub const SOFTWARE: &'static [Self] =
+        if cfg!(feature = "ffdhe") { &Self::BY_STRENGTH } else { &Self::ELLIPTIC };
+
     /// The name on the wire.
     #[must_use]
     pub const fn name(self) -> &'static str {

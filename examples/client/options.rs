@@ -21,7 +21,8 @@ Makes a session with a gateway and sends requests sealed in it.
                        confirmed  safe against who only listens: whoever is in the middle can be the gateway
                        plain      the V2 contract and nothing more
   --pin KID          an identity that the gateway may have, as it prints it; several for a rotation
-  --scheme A,B       the schemes to offer, best first; SCHEME-EC-AES2,SCHEME-EC-AES1 if not given
+  --scheme A,B       the schemes to offer, best first; SCHEME-EC-AES2,SCHEME-EC-AES1 if not given; built with the
+                     feature ffdhe it has SCHEME-AES2 and SCHEME-AES1, too
   --device-id ID     example-client if not given
   --repeat N         sends the request N times in the one session
   --show-wire        shows what went over the wire, and what the ends see, on standard error
@@ -128,10 +129,10 @@ fn at_least_one(text: &str) -> Option<u32> {
 }
 
 fn offered(names: &str) -> Result<Vec<Scheme>, String> {
-    let elliptic = |name: &str| Scheme::ELLIPTIC.into_iter().find(|scheme| scheme.name() == name);
+    let ours = |name: &str| Scheme::from_name(name).filter(|scheme| Scheme::SOFTWARE.contains(scheme));
     let offer: Vec<_> = names
         .split(',')
-        .map(|name| named(name, elliptic, "a scheme that this client has"))
+        .map(|name| named(name, ours, "a scheme that this client has"))
         .collect::<Result<_, _>>()?;
     if NameList::of_schemes(&offer).is_err() {
         return Err(format!("{names}: a scheme is offered twice"));

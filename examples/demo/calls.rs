@@ -17,6 +17,8 @@ pub(crate) const LOGIN: Request<'static> =
 pub(crate) fn handshakes(stage: &Stage, story: &mut Story) -> Result<(), String> {
     const AES1: &[Scheme] = &[Scheme::EcAes1];
     const AES2: &[Scheme] = &[Scheme::EcAes2];
+    const FIELD1: &[Scheme] = &[Scheme::Aes1];
+    const FIELD2: &[Scheme] = &[Scheme::Aes2];
     story.scene(
         "Modes and schemes",
         "A handshake each, over TCP, then GET /countries/get sealed in the session.",
@@ -27,6 +29,10 @@ pub(crate) fn handshakes(stage: &Stage, story: &mut Story) -> Result<(), String>
         (Mode::Confirmed, AES1),
         (Mode::Pinned, AES2),
         (Mode::Pinned, AES1),
+        (Mode::Confirmed, FIELD2),
+        (Mode::Confirmed, FIELD1),
+        (Mode::Pinned, FIELD2),
+        (Mode::Pinned, FIELD1),
     ] {
         let mut device = stage.device(mode, schemes)?;
         let started = Instant::now();

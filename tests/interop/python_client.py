@@ -3,7 +3,7 @@
 
     python3 python_client.py --gateway http://127.0.0.1:8080 --pin KID
 
-Plain, confirmed and pinned handshakes with both EC schemes, sealed requests, and the QA tables of the Dynamic Key
+Plain, confirmed and pinned handshakes with all four schemes, sealed requests, and the QA tables of the Dynamic Key
 V2 portal with the status and code that docs/protocol.md section 2.6 names. The gateway knows internal-web-client and
 partner-acme-corp, and an upstream where user demo, password demo may log in.
 
@@ -24,11 +24,14 @@ sys.path.insert(0, str(VECTORS))
 
 from dk2 import roles, token
 from dk2.envelope import counter_nonce, request_aad, seal
-from dk2.groups import p256_point, p256_spki, public_key
+from cryptography.hazmat.primitives.asymmetric import dh
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from dk2.groups import FFDHE, group_of, p256_point, p256_spki, public_key
 from dk2.messages import answer as read_answer
 from dk2.primitives import Identity, Refused, b64, thumbprint, unb64, unb64url
 
 EC = ["SCHEME-EC-AES2", "SCHEME-EC-AES1"]
+FFDH = ["SCHEME-AES2", "SCHEME-AES1"]
 GET = {"method": "GET", "path": "/countries/get", "headers": {}, "query": {}, "body": None}
 OUTSIDE = {"method": "GET", "path": "/not/on/the/allowlist"}
 STATUS = {
@@ -117,13 +120,23 @@ def without(headers, name):
     return [pair for pair in headers if pair[0] != name]
 
 
+def key_pair(group):
+    """A private number and the public key; a finite-field one as `cryptography` makes and writes it, which is the X9.42 form."""
+    if group == "P-256":
+        private = 1 + secrets.randbelow(2**255)
+        return private, public_key(group, private)
+    p = FFDHE[group]
+    key = dh.DHParameterNumbers(p, 2, (p - 1) // 2).parameters().generate_private_key()
+    return key.private_numbers().x, key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
 class Hello:
     """A fresh hello."""
 
-    def __init__(self, mode, offered=EC, client=("internal", "internal-web-client")):
-        self.mode, self.private = mode, 1 + secrets.randbelow(2**255)
+    def __init__(self, mode, offered=EC, client=("internal", "internal-web-client"), group="P-256"):
+        self.mode, (self.private, public) = mode, key_pair(group)
         self.said = {
-            "clientPublicKey": public_key("P-256", self.private),
+            "clientPublicKey": public,
             "deviceId": f"python-{secrets.token_hex(8)}",
             "platform": "server",
             "clientType": client[0],
@@ -198,12 +211,28 @@ def handshakes(report, gateway, pins):
         ("confirmed", ["SCHEME-NEW"] + EC[::-1], None),
         ("pinned", EC[:1], EC[0]),
         ("pinned", EC[1:], EC[1]),
+        ("confirmed", FFDH, FFDH[0]),
+        ("confirmed", FFDH[1:], FFDH[1]),
+        ("pinned", FFDH[:1] + EC, FFDH[0]),
+        ("pinned", FFDH[1:], FFDH[1]),
     ):
         name = mode if offered is None else f"{mode}, offering {' '.join(offered)}"
         if mode == "pinned" and not pins:
             report.skip(name, "no pinned key: --pin")
             continue
-        report.attempt(name, one_session, report, gateway, name, Hello(mode, offered), wanted, pins)
+        report.attempt(name, one_session, report, gateway, name, Hello(mode, offered, group=group_of(wanted or EC[0])), wanted, pins)
+
+
+def retries(report, gateway):
+    """A key of another group than the choice needs: 409, and then the key that it needs."""
+    for offered, group in ((FFDH[:1] + EC, "P-256"), (FFDH[1:], "P-256"), (EC[1:] + FFDH, "ffdhe3072"), (FFDH, "ffdhe2048")):
+        name = f"a key of {group}, offering {' '.join(offered)}"
+        answer = Hello("confirmed", offered, group=group).send(gateway)
+        report.error(name, answer, "RETRY_WITH_SCHEME")
+        named = json.loads(answer[2]).get("scheme")
+        report.check(f"{name}: names {offered[0]}", named == offered[0], named)
+        session = report.attempt(name, Session, gateway, Hello("confirmed", offered, group=group_of(offered[0])))
+        report.check(f"{name}: then selects it", session and session.answer["scheme"] == offered[0])
 
 
 def one_session(report, gateway, name, hello, wanted, pins):
@@ -387,6 +416,7 @@ def main():
     report, gateway = Report(), Gateway(options.gateway)
     pins = options.pin and report.attempt("jwks.json", pinned_keys, report, gateway, options.pin)
     handshakes(report, gateway, pins)
+    report.attempt("retries", retries, report, gateway)
     report.attempt("hello refusals", handshake_refusals, report, gateway)
     for mode in ("plain", "confirmed"):
         report.attempt(f"{mode}: request refusals", request_refusals, report, gateway, mode)

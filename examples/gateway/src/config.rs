@@ -36,15 +36,20 @@ pub struct Config {
     /// How long a session lasts, in whole seconds.
     #[serde(rename = "session_seconds", deserialize_with = "names::seconds")]
     pub session: Duration,
-    /// The least mode of every client that does not name its own.
+    /// The least mode of every client that neither names its own nor has one by its type.
     #[serde(deserialize_with = "names::one")]
     pub least_mode: Mode,
-    /// The schemes that are accepted.
+    /// The schemes that are accepted. The finite-field ones cost the gateway some milliseconds a handshake: they are off
+    /// until they are named.
     #[serde(deserialize_with = "names::list")]
     pub schemes: Vec<Scheme>,
     /// Whose order decides among them.
     #[serde(deserialize_with = "names::one")]
     pub preference: Preference,
+    /// What is different for internal clients.
+    pub internal: TypePolicy,
+    /// What is different for external clients.
+    pub external: TypePolicy,
     /// The clients. None is an error: everybody would be refused.
     pub clients: Vec<Client>,
     /// The identities of clients in mutual mode.
@@ -55,6 +60,21 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// Sizes, times and rates.
     pub limits: Limits,
+}
+
+/// What is different for the clients of one type; what is absent is as for all.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TypePolicy {
+    /// The least mode of those that do not name their own.
+    #[serde(deserialize_with = "names::some")]
+    pub least_mode: Option<Mode>,
+    /// The schemes that are accepted.
+    #[serde(deserialize_with = "names::some_list")]
+    pub schemes: Option<Vec<Scheme>>,
+    /// Whose order decides among them.
+    #[serde(deserialize_with = "names::some")]
+    pub preference: Option<Preference>,
 }
 
 /// A client that the gateway knows.
@@ -177,6 +197,8 @@ impl Default for Config {
             least_mode: Mode::Confirmed,
             schemes: Scheme::ELLIPTIC.to_vec(),
             preference: Preference::Client,
+            internal: TypePolicy::default(),
+            external: TypePolicy::default(),
             clients: Vec::new(),
             identities: Vec::new(),
             routes: default_routes(),
@@ -187,8 +209,21 @@ impl Default for Config {
 }
 
 impl Config {
+    /// What holds for the clients of a type: the schemes, whose order decides, the least mode.
+    pub(crate) fn policy(&self, client_type: ClientType) -> (&[Scheme], Preference, Mode) {
+        let own = match client_type {
+            ClientType::Internal => &self.internal,
+            ClientType::External => &self.external,
+        };
+        (
+            own.schemes.as_deref().unwrap_or(&self.schemes),
+            own.preference.unwrap_or(self.preference),
+            own.least_mode.unwrap_or(self.least_mode),
+        )
+    }
+
     /// The demonstration: the sample upstream behind it, `internal-web-client` for all its routes, the external
-    /// `partner-acme-corp` for `/countries/get` and `/lang/get`, every mode, no rate limits.
+    /// `partner-acme-corp` for `/countries/get` and `/lang/get`, every mode and scheme, no rate limits.
     #[must_use]
     pub fn demo() -> Self {
         let partner = "partner-acme-corp";
@@ -204,6 +239,7 @@ impl Config {
         Self {
             sample_upstream: true,
             least_mode: Mode::Plain,
+            schemes: Scheme::BY_STRENGTH.to_vec(),
             clients: vec![
                 client(ClientType::Internal, "internal-web-client"),
                 client(ClientType::External, partner),

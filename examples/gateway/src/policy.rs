@@ -2,15 +2,36 @@
 
 use crate::config::{Config, ConfigError, Route};
 use dynamic_key::crypto::software::PinnedKey;
+use dynamic_key::crypto::{CryptoError, KeyId, Signature, Verified};
 use dynamic_key::gateway::{Allowlist, Clients, KnownClient, RegisteredIdentity, Rule, token};
-use dynamic_key::handshake::is_claim;
+use dynamic_key::handshake::{Claims, ClientPolicy, ServerPolicy, is_claim};
 use dynamic_key::scheme::Scheme;
 use dynamic_key::session::{ClientType, Mode};
 
 /// What the core borrows. It lives as long as the process: connections outlive every scope, and a process has few.
 pub(crate) struct Policy {
-    pub(crate) clients: Clients<'static>,
+    pub(crate) clients: Directory,
     pub(crate) allowlist: Allowlist<'static>,
+}
+
+/// The clients that are known, by type: each type has its own schemes and order. Identities are common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Directory {
+    internal: Clients<'static>,
+    external: Clients<'static>,
+}
+
+impl ServerPolicy for Directory {
+    fn client(&self, claims: &Claims<'_>) -> Option<ClientPolicy<'_>> {
+        match claims.client_type {
+            ClientType::Internal => self.internal.client(claims),
+            ClientType::External => self.external.client(claims),
+        }
+    }
+
+    fn verify(&self, kid: &KeyId, message: &[u8], signature: &Signature) -> Result<Verified, CryptoError> {
+        self.internal.verify(kid, message, signature)
+    }
 }
 
 impl Policy {
@@ -25,24 +46,39 @@ impl Policy {
         check_routes(config)?;
         let rules = config.routes.iter().map(rule).collect::<Vec<_>>().leak();
         let allowlist = Allowlist::new(rules).map_err(|error| ConfigError::setting("routes", error))?;
-        let known = config.clients.iter().map(|client| KnownClient {
-            client_type: client.client_type,
-            client_id: text(&client.id),
-            least_mode: client.least_mode.unwrap_or(config.least_mode),
-        });
         let identities = config.identities.iter().zip(keys).map(|(identity, key)| RegisteredIdentity {
             key,
             client_type: identity.client_type,
             client_id: text(&identity.client),
             device_id: text(&identity.device),
         });
-        let clients = Clients {
-            known: known.collect::<Vec<_>>().leak(),
-            identities: identities.collect::<Vec<_>>().leak(),
-            schemes: config.schemes.clone().leak(),
-            preference: config.preference,
+        let identities = identities.collect::<Vec<_>>().leak();
+        let clients = Directory {
+            internal: clients(config, ClientType::Internal, identities),
+            external: clients(config, ClientType::External, identities),
         };
         Ok(Self { clients, allowlist })
+    }
+}
+
+/// The clients of a type.
+fn clients(
+    config: &Config,
+    client_type: ClientType,
+    identities: &'static [RegisteredIdentity<'static>],
+) -> Clients<'static> {
+    let (schemes, preference, least_mode) = config.policy(client_type);
+    let of_type = config.clients.iter().filter(|client| client.client_type == client_type);
+    let known = of_type.map(|client| KnownClient {
+        client_type,
+        client_id: text(&client.id),
+        least_mode: client.least_mode.unwrap_or(least_mode),
+    });
+    Clients {
+        known: known.collect::<Vec<_>>().leak(),
+        identities,
+        schemes: schemes.to_vec().leak(),
+        preference,
     }
 }
 
@@ -61,7 +97,7 @@ pub(crate) fn audience(
 
 fn check_limits(config: &Config) -> Result<(), ConfigError> {
     let limits = &config.limits;
-    let positive: [(&str, bool); 10] = [
+    let positive: [(&str, bool); 12] = [
         ("session_seconds", config.session.as_secs() > 0),
         ("limits.body_bytes", limits.body_bytes > 0),
         ("limits.response_bytes", limits.response_bytes > 0),
@@ -72,6 +108,8 @@ fn check_limits(config: &Config) -> Result<(), ConfigError> {
         ("limits.connections", limits.connections > 0),
         ("limits.sessions", limits.sessions > 0),
         ("schemes", !config.schemes.is_empty()),
+        ("internal.schemes", !config.policy(ClientType::Internal).0.is_empty()),
+        ("external.schemes", !config.policy(ClientType::External).0.is_empty()),
     ];
     match positive.into_iter().find(|(_, holds)| !holds) {
         Some((name, _)) => Err(ConfigError::setting(name, "must not be zero or empty")),
@@ -94,8 +132,9 @@ fn check_clients(config: &Config) -> Result<(), ConfigError> {
         if config.clients.iter().take(index).any(is_same) {
             return error(format!("{:?} is configured twice", client.id));
         }
-        let is_plain = client.least_mode.unwrap_or(config.least_mode) == Mode::Plain;
-        if is_plain && !config.schemes.contains(&Scheme::EcAes2) {
+        let (schemes, _, least_mode) = config.policy(client.client_type);
+        let is_plain = client.least_mode.unwrap_or(least_mode) == Mode::Plain;
+        if is_plain && !schemes.contains(&Scheme::EcAes2) {
             return error(format!("{:?} may use plain mode, which needs SCHEME-EC-AES2", client.id));
         }
     }

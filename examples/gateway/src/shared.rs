@@ -2,11 +2,12 @@
 
 use crate::config::Limits;
 use crate::limit::SourceLimit;
+use crate::policy::Directory;
 use crate::store::MemoryStore;
 use crate::upstream::Upstream;
 use axum::body::Bytes;
 use dynamic_key::crypto::software::Identity;
-use dynamic_key::gateway::{Clients, Gateway};
+use dynamic_key::gateway::Gateway;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tower_http::cors::CorsLayer;
@@ -15,7 +16,7 @@ use tower_http::cors::CorsLayer;
 const SMALL: usize = 32 * 1024;
 
 pub(crate) struct Shared {
-    pub(crate) gateway: Gateway<'static, Clients<'static>>,
+    pub(crate) gateway: Gateway<'static, Directory>,
     pub(crate) identity: Identity,
     pub(crate) sessions: MemoryStore,
     pub(crate) upstream: Upstream,

@@ -28,9 +28,9 @@ impl Named for ClientType {
 }
 
 impl Named for Scheme {
-    const EXPECTED: &'static str = "a scheme of this gateway: SCHEME-EC-AES2 or SCHEME-EC-AES1";
+    const EXPECTED: &'static str = "a scheme: SCHEME-EC-AES2, SCHEME-AES2, SCHEME-EC-AES1 or SCHEME-AES1";
     fn named(name: &str) -> Option<Self> {
-        Self::from_name(name).filter(|scheme| Self::ELLIPTIC.contains(scheme))
+        Self::from_name(name)
     }
 }
 
@@ -59,6 +59,12 @@ pub(super) fn some<'de, D: Deserializer<'de>, T: Named>(deserializer: D) -> Resu
 
 pub(super) fn list<'de, D: Deserializer<'de>, T: Named>(deserializer: D) -> Result<Vec<T>, D::Error> {
     Vec::<String>::deserialize(deserializer)?.iter().map(|name| find(name)).collect()
+}
+
+pub(super) fn some_list<'de, D: Deserializer<'de>, T: Named>(
+    deserializer: D,
+) -> Result<Option<Vec<T>>, D::Error> {
+    list(deserializer).map(Some)
 }
 
 pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {

@@ -1,12 +1,16 @@
 //! The QA tables of the Dynamic Key V2 documentation, each case in each mode with its exact status and code.
 
-use crate::support::{Answer, Device, HEADERS, MODES, Running, client, demo, exchange, folder};
+use crate::support::{Answer, Device, HEADERS, MODES, Running, client, client_of, demo, exchange, folder};
+use dynamic_key::Code;
+use dynamic_key::client::ClientError;
 use dynamic_key::codec::timestamp::Timestamp;
 use dynamic_key::gateway::TokenKey;
 use dynamic_key::gateway::token::{self, TokenClaims};
+use dynamic_key::handshake::ClientConfig;
 use dynamic_key::request::Request;
-use dynamic_key::scheme::Scheme;
+use dynamic_key::scheme::{Preference, Scheme};
 use dynamic_key::session::{Mode, Now};
+use dynamic_key_gateway::config::{Client, Config, TypePolicy};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const COUNTRIES: &[u8] = br#"{"countries":["UY","PT"]}"#;
@@ -41,11 +45,74 @@ fn the_library_s_client_in_every_mode_and_scheme() {
         }
     }
     for schemes in [&[Scheme::EcAes1][..], &[Scheme::EcAes2], &[Scheme::EcAes1, Scheme::EcAes2]] {
-        let config = dynamic_key::handshake::ClientConfig { schemes, ..Device::internal(Mode::Pinned) };
+        let config = ClientConfig { schemes, ..Device::internal(Mode::Pinned) };
         let mut device = Device::connect(&gateway, &config);
         assert_eq!(device.session.facts().scheme(), schemes[0]);
         assert_eq!(device.call(&Request::get("/countries/get")), (200, COUNTRIES.to_vec()));
     }
+}
+
+/// What a gateway of `config` and a client with this offer agree on.
+fn chosen(gateway: &Running, config: ClientConfig<'static>) -> Result<Scheme, ClientError<()>> {
+    let pins = [gateway.pin];
+    let mut client = client_of(gateway.address, &pins, config);
+    let mut buffer = vec![0; 8192];
+    let answer = client.request(Now::UNKNOWN, &Request::get("/countries/get"), &mut buffer);
+    let answer = answer.map_err(|error| match error {
+        ClientError::Refused { code, retry_after } => ClientError::Refused { code, retry_after },
+        error => panic!("{error:?}"),
+    })?;
+    assert_eq!((answer.status, &*answer.body), (200, COUNTRIES));
+    Ok(client.facts().unwrap().scheme())
+}
+
+#[test]
+fn the_four_schemes_and_the_retry_between_their_groups() {
+    use Scheme::{Aes1, Aes2, EcAes1, EcAes2};
+    let gateway = Running::start(demo());
+    for mode in [Mode::Confirmed, Mode::Pinned] {
+        for schemes in [&[Aes1][..], &[Aes2, EcAes2], &[EcAes1, Aes1], &[EcAes2]] {
+            let config = ClientConfig { schemes, ..Device::internal(mode) };
+            assert_eq!(chosen(&gateway, config), Ok(schemes[0]));
+        }
+    }
+    let strongest = Running::start(Config { preference: Preference::Strongest, ..demo() });
+    for (schemes, scheme) in [
+        (&[Aes1, EcAes1, Aes2][..], Aes2),
+        (&[EcAes1, Aes2], Aes2),
+        (&[Aes1, EcAes2], EcAes2),
+        (&[Aes2, EcAes1], Aes2),
+    ] {
+        let config = ClientConfig { schemes, ..Device::internal(Mode::Pinned) };
+        assert_eq!(chosen(&strongest, config), Ok(scheme));
+    }
+}
+
+#[test]
+fn finite_fields_are_off_until_they_are_named_and_each_type_has_its_policy() {
+    use Scheme::{Aes1, Aes2, EcAes1, EcAes2};
+    let no_common = ClientError::Refused { code: Code::NoCommonScheme, retry_after: None };
+    let config = Config { schemes: Config::default().schemes, ..demo() };
+    let external = TypePolicy {
+        schemes: Some(vec![EcAes1, Aes1]),
+        preference: Some(Preference::Strongest),
+        least_mode: None,
+    };
+    // External clients are known from confirmed mode on; plain mode would need SCHEME-EC-AES2.
+    let clients = config.clients.iter().cloned().map(|client| Client { least_mode: None, ..client });
+    let gateway = Running::start(Config {
+        clients: clients.collect(),
+        least_mode: Mode::Confirmed,
+        external,
+        ..config
+    });
+    let internal = |schemes| chosen(&gateway, ClientConfig { schemes, ..Device::internal(Mode::Pinned) });
+    let external = |schemes| chosen(&gateway, ClientConfig { schemes, ..Device::external(Mode::Pinned) });
+    assert_eq!(internal(&[Aes1, Aes2]), Err(no_common));
+    assert_eq!(internal(&[Aes1, EcAes1, EcAes2]), Ok(EcAes1));
+    assert_eq!(external(&[EcAes2, Aes2]), Err(no_common));
+    assert_eq!(external(&[Aes1, EcAes2, EcAes1]), Ok(EcAes1));
+    assert_eq!(external(&[EcAes2, Aes1]), Ok(Aes1));
 }
 
 #[test]

@@ -52,7 +52,10 @@ fn bad_files_are_one_line() {
         ),
         ("least_mode = \"mutual\"", "line 1: `mutual` is not a least mode: plain or confirmed"),
         ("least_mode = \"pinned\"", "line 1: `pinned` is not a least mode: plain or confirmed"),
-        ("schemes = [\"SCHEME-AES1\"]", "line 1: `SCHEME-AES1` is not a scheme of this gateway"),
+        ("schemes = [\"SCHEME-AES3\"]", "line 1: `SCHEME-AES3` is not a scheme: SCHEME-EC-AES2"),
+        ("[external]\nschemes = [\"SCHEME-AES3\"]", "line 2: `SCHEME-AES3` is not a scheme: SCHEME-EC-AES2"),
+        ("[internal]\nleast_mode = \"none\"", "line 2: `none` is not a least mode"),
+        ("[internal]\nclients = []", "line 2: unknown field `clients`"),
         ("preference = \"server\"", "line 1: `server` is not a preference"),
         ("sample_upstream = true", "unknown field `sample_upstream`"),
         ("", "clients: none is configured"),
@@ -69,6 +72,11 @@ fn bad_files_are_one_line() {
         (&format!("audience = \"a b\"\n{RIGHT}"), "audience: must be an origin"),
         (&format!("session_seconds = 0\n{RIGHT}"), "session_seconds: must not be zero"),
         (&format!("schemes = []\n{RIGHT}"), "schemes: must not be zero or empty"),
+        (&format!("{RIGHT}[external]\nschemes = []\n"), "external.schemes: must not be zero or empty"),
+        (
+            &format!("{RIGHT}[internal]\nschemes = [\"SCHEME-AES2\"]\nleast_mode = \"plain\"\n"),
+            "may use plain mode, which needs SCHEME-EC-AES2",
+        ),
         (&format!("cors_origins = [\"*\"]\n{RIGHT}"), "cors_origins: \"*\" is no origin"),
         (&format!("cors_origins = [\"https://a.example/\"]\n{RIGHT}"), "cors_origins: "),
         (

@@ -22,7 +22,15 @@ pub fn client<'c>(
     pins: &'c [PinnedKey],
     mode: Mode,
 ) -> Client<'static, Software, Pins<'c>, Http1<'static, Dial>> {
-    let config = Device::internal(mode);
+    client_of(address, pins, Device::internal(mode))
+}
+
+/// The same with a configuration.
+pub fn client_of<'c>(
+    address: SocketAddr,
+    pins: &'c [PinnedKey],
+    config: ClientConfig<'static>,
+) -> Client<'static, Software, Pins<'c>, Http1<'static, Dial>> {
     let transport = Http1::new(Dial(address), "gateway").unwrap();
     Client::new(config, Software::new(SysRng), Pins(pins), transport).unwrap()
 }
@@ -74,7 +82,7 @@ impl Device {
         let mut provider = Software::new(SysRng);
         let mut handshake = ClientHandshake::new(config).unwrap();
         assert_eq!(handshake.compute(&mut provider, &mut Pins(&[])), Ok(ClientNeed::Hello));
-        let mut hello = vec![0; 1024];
+        let mut hello = vec![0; 2048];
         let length = handshake.hello(&mut provider, Now::UNKNOWN, &mut hello).unwrap();
         hello.truncate(length);
         (handshake, hello)

@@ -6,7 +6,7 @@ mod http;
 mod tcp;
 mod upstream;
 
-pub use device::{Device, MODES, Sealed, client};
+pub use device::{Device, MODES, Sealed, client, client_of};
 pub use gateway::{Program, Running, demo, folder};
 pub use http::{Answer, HEADERS, exchange, read_answer};
 pub use tcp::Dial;
