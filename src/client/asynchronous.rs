@@ -136,7 +136,7 @@ impl<'c, P: AsyncProvider, V: AsyncVerifier, T: AsyncTransport, S: AsyncSigner, 
     }
 
     async fn handshake(&mut self, now: Now, buffer: &mut [u8]) -> Result<(), ClientError<T::Error>> {
-        let (mut handshake, mut attempt) = (self.state.begin()?, Try::First);
+        let (mut handshake, mut attempt) = (self.state.begin(), Try::First);
         while handshake.compute_async(&mut self.provider, &mut self.verifier).await? == ClientNeed::Hello {
             let length = handshake.hello(self.provider.provider(), now, buffer)?;
             let outcome = exchange(&mut self.transport, HANDSHAKE_PATH, &HELLO_HEADERS, buffer, length).await;
@@ -146,7 +146,7 @@ impl<'c, P: AsyncProvider, V: AsyncVerifier, T: AsyncTransport, S: AsyncSigner, 
             let statement = handshake.statement()?;
             handshake.signed(signer.sign(statement.as_bytes()).await)?;
         }
-        Ok(self.state.established(handshake)?)
+        Ok(self.state.established(&mut handshake)?)
     }
 
     /// Seals, sends, receives and opens, once.

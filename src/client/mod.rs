@@ -221,7 +221,7 @@ impl<'c, P: Provider, V: Verifier, T: Transport, S: Signer, const TOKEN: usize>
     }
 
     fn handshake(&mut self, now: Now, buffer: &mut [u8]) -> Result<(), ClientError<T::Error>> {
-        let (mut handshake, mut attempt) = (self.state.begin()?, Try::First);
+        let (mut handshake, mut attempt) = (self.state.begin(), Try::First);
         while handshake.compute(&mut self.provider, &mut self.verifier)? == ClientNeed::Hello {
             let length = handshake.hello(&mut self.provider, now, buffer)?;
             let outcome = exchange(&mut self.transport, HANDSHAKE_PATH, &HELLO_HEADERS, buffer, length);
@@ -230,7 +230,7 @@ impl<'c, P: Provider, V: Verifier, T: Transport, S: Signer, const TOKEN: usize>
         if let (ClientNeed::Sign, Some(signer)) = (handshake.need(), &mut self.signer) {
             handshake.sign(signer)?;
         }
-        Ok(self.state.established(handshake)?)
+        Ok(self.state.established(&mut handshake)?)
     }
 
     /// Seals, sends, receives and opens, once.

@@ -50,7 +50,7 @@ pub(super) struct State<'c, P: Provider, const TOKEN: usize> {
 
 impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
     pub(super) fn new(config: ClientConfig<'c>) -> Result<Self, Error> {
-        ClientHandshake::<P, TOKEN>::new(&config)?;
+        config.check()?;
         Ok(Self {
             config,
             session: None,
@@ -63,9 +63,9 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
 
     /// Begins a handshake. The doubt that led to it ends with it: whatever becomes of it, a session that stands is replaced
     /// only by a new one that stands, and is used until it is refused again.
-    pub(super) fn begin(&mut self) -> Result<ClientHandshake<'c, P, TOKEN>, Error> {
+    pub(super) fn begin(&mut self) -> ClientHandshake<'c, P, TOKEN> {
         self.doubtful = false;
-        ClientHandshake::new(&self.config)
+        ClientHandshake::begin(&self.config)
     }
 
     /// Takes what came for the hello of `handshake`, which begins anew once.
@@ -87,7 +87,7 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
             // A stream that the gateway had closed meanwhile, most often: with fresh keys, nothing is repeated.
             Err(error) if error.request_left() && !error.is_timeout() && *attempt == Try::First => {
                 *attempt = Try::Second;
-                *handshake = self.begin()?;
+                handshake.begin_again();
                 Ok(())
             }
             Err(error) => Err(ClientError::Transport(error)),
@@ -95,12 +95,10 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
     }
 
     /// Puts the session that `handshake` ends in into the place of any other.
-    pub(super) fn established(&mut self, handshake: ClientHandshake<'c, P, TOKEN>) -> Result<(), Error> {
-        let introduction = handshake.introduction().copied();
-        let session = handshake.finish()?;
-        debug!("session: {}, {}", session.facts().scheme(), session.facts().mode());
-        self.session = Some(session);
-        self.introduction = introduction;
+    pub(super) fn established(&mut self, handshake: &mut ClientHandshake<'c, P, TOKEN>) -> Result<(), Error> {
+        handshake.finish_into(&mut self.session)?;
+        debug!("session: {}", self.facts());
+        self.introduction = handshake.introduction().copied();
         Ok(())
     }
 

@@ -87,7 +87,12 @@ impl<'c> ClientConfig<'c> {
         if self.mode == Mode::Plain { Some(Scheme::EcAes2) } else { self.schemes.first().copied() }
     }
 
-    pub(super) fn check(&self) -> Result<Scheme, Error> {
+    /// The group of the first scheme; the caller has checked that there is one.
+    pub(super) fn first_group(&self) -> Group {
+        self.first_scheme().map_or(Group::P256, Scheme::group)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
         let strings =
             is_claim(self.client_id, 64) && is_claim(self.device_id, 64) && is_claim(self.platform, 32);
         let repeated = self
@@ -96,9 +101,10 @@ impl<'c> ClientConfig<'c> {
             .enumerate()
             .any(|(at, scheme)| self.schemes.iter().take(at).any(|s| s == scheme));
         let identified = self.mode != Mode::Mutual || self.identity.is_some();
-        match self.first_scheme() {
-            Some(scheme) if strings && !repeated && identified => Ok(scheme),
-            _ => Err(Misuse::InvalidConfiguration.into()),
+        if strings && !repeated && identified && self.first_scheme().is_some() {
+            Ok(())
+        } else {
+            Err(Misuse::InvalidConfiguration.into())
         }
     }
 }

@@ -136,13 +136,25 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     /// [`Misuse::InvalidConfiguration`]: a string of another length or character than §2.1 allows, no scheme, a scheme
     /// twice, or mutual mode without an identity.
     pub fn new(config: &ClientConfig<'c>) -> Result<Self, Error> {
-        let first = config.check()?;
-        Ok(Self {
+        config.check()?;
+        Ok(Self::begin(config))
+    }
+
+    /// Begins a handshake with a configuration that was checked.
+    pub(crate) fn begin(config: &ClientConfig<'c>) -> Self {
+        Self {
             config: *config,
-            state: State::Generate(first.group()),
+            state: State::Generate(config.first_group()),
             answer: Answer::none(config.mode),
             named: None,
-        })
+        }
+    }
+
+    /// Begins anew, in place: it is large.
+    pub(crate) fn begin_again(&mut self) {
+        self.state = State::Generate(self.config.first_group());
+        self.answer = Answer::none(self.config.mode);
+        self.named = None;
     }
 
     /// What it needs next.
@@ -424,6 +436,18 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
             State::Failed => Err(Misuse::HandshakeFailed.into()),
             _ => Err(Misuse::WrongTurn.into()),
         }
+    }
+
+    /// As [`ClientHandshake::finish`], into the place of the session: both are large.
+    #[inline(never)]
+    pub(crate) fn finish_into(
+        &mut self,
+        place: &mut Option<Session<P, TOKEN, OUTSTANDING>>,
+    ) -> Result<(), Error> {
+        let keys = take!(self, State::Finish(keys) => keys);
+        let facts = core::mem::replace(&mut self.answer.facts, Facts::none(self.config.mode));
+        *place = Some(Session::new(facts, keys));
+        Ok(())
     }
 
     /// Performs the slow operations that are due, one after the other, until the machine needs something else. Signing, in

@@ -16,8 +16,8 @@ use dynamic_key::handshake::{Claims, ClientConfig, ClientPolicy, ServerFacts, Se
 use dynamic_key::scheme::{Preference, Scheme};
 use dynamic_key::session::{ClientType, Mode};
 
-/// The room for a token in a client's session.
-pub const TOKEN: usize = 384;
+/// The room for a token in a client's session: none where frames are looked at, for the caller chooses it.
+pub const TOKEN: usize = if cfg!(frames) { 0 } else { 384 };
 
 /// A sensor of the house.
 #[must_use]
