@@ -56,8 +56,8 @@ corpus=$url
 start --demo --session-seconds 3
 expiring=$url
 start --demo --token-secret "$work/secret"
-part "Node clients against our gateway" node $here/run-clients.mjs --gateway "$url" --pin "$kid" --expiring "$expiring"
-part "Python client against our gateway" python3 $here/python_client.py --gateway "$url" --pin "$kid" \
+part "Node clients against our gateway" node $here/run-clients.mjs --gateway "$url" --pin="$kid" --expiring "$expiring"
+part "Python client against our gateway" python3 $here/python_client.py --gateway "$url" --pin="$kid" \
   --token-secret "$(<"$work/secret")" --corpus "$corpus"
 part "our client against the Node gateway" node $here/run-gateway.mjs --client "$folder/examples/client"
 echo "$passed passed, $failed failed"
