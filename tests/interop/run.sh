@@ -13,11 +13,11 @@ gateways=()
 trap 'kill "${gateways[@]}" 2>/dev/null || true; wait; rm -rf "$work"' EXIT
 
 cargo build --quiet --profile "$profile" -p dynamic-key-gateway --bin dynamic-key-gateway
-cargo build --quiet --profile "$profile" -p dynamic-key --example client
+cargo build --quiet --profile "$profile" -p dynamic-key --example client --features ffdhe
 
-# Starts a demonstration gateway with these options; sets `url` and `kid` once it is ready.
+# Starts a gateway with these options; sets `url` and `kid` once it is ready.
 start() {
-  "$folder/dynamic-key-gateway" --demo --listen 127.0.0.1:0 --log error "$@" >"$work/ready" &
+  "$folder/dynamic-key-gateway" --listen 127.0.0.1:0 --log error "$@" >"$work/ready" &
   gateways+=($!)
   local waited=0
   until grep -q '^listening on ' "$work/ready"; do
@@ -44,12 +44,21 @@ part() {
   fi
 }
 
-start --session-seconds 3
+# The policy of the vectors: plain mode too, and the schemes that are on by default.
+cat >"$work/gateway.toml" <<'END'
+upstream = "http://127.0.0.1:9"
+least_mode = "plain"
+clients = [{ type = "internal", id = "internal-web-client" }, { type = "external", id = "partner-acme-corp" }]
+limits = { handshakes_per_minute = 0, failures_per_minute = 0 }
+END
+start --config "$work/gateway.toml"
+corpus=$url
+start --demo --session-seconds 3
 expiring=$url
-start --token-secret "$work/secret"
-part "Node clients against our gateway" node $here/run-clients.mjs --gateway "$url" --pin "$kid" --expiring "$expiring"
-part "Python client against our gateway" python3 $here/python_client.py --gateway "$url" --pin "$kid" \
-  --token-secret "$(<"$work/secret")" --corpus
+start --demo --token-secret "$work/secret"
+part "Node clients against our gateway" node $here/run-clients.mjs --gateway "$url" --pin="$kid" --expiring "$expiring"
+part "Python client against our gateway" python3 $here/python_client.py --gateway "$url" --pin="$kid" \
+  --token-secret "$(<"$work/secret")" --corpus "$corpus"
 part "our client against the Node gateway" node $here/run-gateway.mjs --client "$folder/examples/client"
 echo "$passed passed, $failed failed"
 ((failed == 0))
