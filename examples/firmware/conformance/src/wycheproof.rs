@@ -45,7 +45,7 @@ pub(crate) fn agreements<C: Chosen>() -> Result<usize, Failure> {
             let prk = provider.extract(b"salt", agreed?)?;
             provider.expand_bytes(&prk, &[], &mut ours)?;
             let mut software = Software::new(Draws::NONE);
-            let prk = software.extract(b"salt", Secret::new(*z))?;
+            let prk = software.extract(b"salt", Secret::new(*z).into())?;
             software.expand_bytes(&prk, &[], &mut theirs)?;
             Ok(ours == theirs)
         };
