@@ -47,11 +47,9 @@ impl ServerPolicy for Policy {
     fn client(&self, claims: &Claims<'_>) -> Option<ClientPolicy<'_>> {
         let Self { schemes, preference, least_mode, ref claimed } = *self;
         *claimed.borrow_mut() = Some((claims.device_id.into(), claims.platform.into()));
-        ((claims.client_type.name(), claims.client_id) == KNOWN).then_some(ClientPolicy {
-            schemes,
-            preference,
-            least_mode,
-        })
+        // No identity is registered.
+        let known = claims.kid.is_none() && (claims.client_type.name(), claims.client_id) == KNOWN;
+        known.then_some(ClientPolicy { schemes, preference, least_mode })
     }
 }
 
