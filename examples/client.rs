@@ -13,6 +13,7 @@ mod support;
 
 use client::options::{self, Command, Options};
 use dynamic_key::client::{Client, Response};
+use dynamic_key::crypto::Signer;
 use dynamic_key::crypto::software::{Pins, Software};
 use dynamic_key::handshake::ClientConfig;
 use dynamic_key::request::Request;
@@ -30,7 +31,7 @@ use support::{Clock, jwks};
 const BUFFER: usize = dynamic_key::envelope::sealed_len(1 << 20);
 
 /// Over HTTP/1.1, with the operating system's randomness, and room for the longest token that there may be.
-type HttpClient<'o> = Client<'o, Software<SysRng>, Pins<'o>, Http1<'o, Tapped<Dial>>, 4096>;
+type HttpClient<'o, S> = Client<'o, Software<SysRng>, Pins<'o>, Http1<'o, Tapped<Dial>>, 4096, S>;
 
 fn main() -> ExitCode {
     let outcome = match options::parse(std::env::args_os().skip(1)) {
@@ -65,7 +66,7 @@ fn run(options: &Options) -> Result<bool, String> {
     let mut transport = Http1::new(connector, origin.host()).map_err(line)?;
 
     let mut keys = Vec::new();
-    if options.mode == Mode::Pinned {
+    if options.mode >= Mode::Pinned {
         let fetched = jwks::fetch(&mut transport, &options.pins, &mut buffer);
         show_wire(tape.as_ref());
         keys = fetched?;
@@ -77,15 +78,33 @@ fn run(options: &Options) -> Result<bool, String> {
         schemes: &options.schemes,
         ..ClientConfig::new(options.client_type, &options.client_id, &options.device_id, "server")
     };
-    let mut client: HttpClient<'_> =
-        Client::new(config, Software::new(SysRng), Pins(&keys), transport).map_err(line)?;
+    let (provider, pins) = (Software::new(SysRng), Pins(&keys));
+    match options.identity.clone() {
+        Some(identity) => {
+            let client = Client::mutual(config, provider, pins, identity, transport).map_err(line)?;
+            request(options, client, &clock, tape.as_ref(), &mut buffer)
+        }
+        None => {
+            let client = Client::new(config, provider, pins, transport).map_err(line)?;
+            request(options, client, &clock, tape.as_ref(), &mut buffer)
+        }
+    }
+}
 
+/// Makes the requests with `client`.
+fn request<S: Signer>(
+    options: &Options,
+    mut client: HttpClient<'_, S>,
+    clock: &Clock,
+    tape: Option<&Tape>,
+    buffer: &mut [u8],
+) -> Result<bool, String> {
     let body = options.body.as_deref().map(str::as_bytes);
     let request = Request { body, ..Request::new(&options.method, &options.path) };
     let mut success = true;
     for _ in 0..options.repeat {
-        let outcome = client.request(clock.now(), &request, &mut buffer);
-        show_wire(tape.as_ref());
+        let outcome = client.request(clock.now(), &request, buffer);
+        show_wire(tape);
         if options.show_wire {
             show_ends(&request, outcome.as_ref().ok());
         }

@@ -13,10 +13,10 @@ pub(crate) trait Named: Sized {
 }
 
 impl Named for Mode {
-    const EXPECTED: &'static str = "a least mode: plain or confirmed";
-    /// A gateway cannot see whether a client pins, and this version verifies no client.
+    const EXPECTED: &'static str = "a least mode: plain, confirmed or mutual";
+    /// A gateway cannot see whether a client pins.
     fn named(name: &str) -> Option<Self> {
-        Self::from_name(name).filter(|mode| *mode <= Self::Confirmed)
+        Self::from_name(name).filter(|mode| *mode != Self::Pinned)
     }
 }
 
