@@ -1,6 +1,7 @@
 //! The examples as their readers run them: the client against the demonstration gateway, and the demo.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails should panic")]
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -40,8 +41,13 @@ struct Gateway {
 
 impl Gateway {
     fn start() -> Self {
+        Self::with(&["--demo"])
+    }
+
+    fn with(args: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_dynamic-key-gateway"))
-            .args(["--demo", "--listen", "127.0.0.1:0", "--log", "error"])
+            .args(args)
+            .args(["--listen", "127.0.0.1:0", "--log", "error"])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -142,7 +148,8 @@ fn a_wrong_command_line_is_one_line_and_exit_code_2() {
     for (args, says) in [
         (&["--pin"][..], "--pin wants a value"),
         (&["--pin", "short", GET[0], GET[1]], "43 characters"),
-        (&["--mode", "mutual", GET[0], GET[1]], "pinned, confirmed or plain"),
+        (&["--mode", "mutual", GET[0], GET[1]], "--identity"),
+        (&["--identity", "/nowhere", GET[0], GET[1]], "/nowhere: "),
         (&["--mode", "none", GET[0], GET[1]], "pinned, confirmed or plain"),
         (&["--type", "other", GET[0], GET[1]], "internal or external"),
         (&["--scheme", "SCHEME-EC-AES3", GET[0], GET[1]], "SCHEME-EC-AES3"),
@@ -163,6 +170,41 @@ fn a_wrong_command_line_is_one_line_and_exit_code_2() {
     let help = Outcome::of(example("client").arg("--help"));
     assert!(help.0 == 0 && help.1.contains("--show-wire") && help.2.is_empty(), "{help:?}");
 }
+
+/// A gateway that demands mutual mode and has no upstream: whoever gets through is told so, sealed.
+#[test]
+fn the_client_proves_an_identity_that_is_registered() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("mutual");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    let file = |name: &str, text: &str| {
+        fs::write(folder.join(name), text).unwrap();
+        folder.join(name).into_os_string().into_string().unwrap()
+    };
+    // A gateway keeps its key as a private JWK: so do two devices here.
+    let key = |name: &str| {
+        let own = format!("upstream = \"http://127.0.0.1:9\"\nidentity = \"{name}.jwk\"\n[[clients]]\n{WEB}");
+        Gateway::with(&["--config", &file("keys.toml", &own)]);
+        folder.join(format!("{name}.jwk")).into_os_string().into_string().unwrap()
+    };
+    let (device, stranger) = (key("device"), key("stranger"));
+    let config = format!(
+        "upstream = \"http://127.0.0.1:9\"\nleast_mode = \"mutual\"\n[[clients]]\n{WEB}\
+         [[identities]]\nkey = \"device.jwk\"\ntype = \"internal\"\n\
+         client = \"internal-web-client\"\ndevice = \"terminal-7\"\n"
+    );
+    let gateway = Gateway::with(&["--config", &file("gateway.toml", &config)]);
+    let call = |key: &str, device: &str| {
+        gateway.pinned(&["--mode", "mutual", "--identity", key, "--device-id", device, GET[0], GET[1]])
+    };
+    let served = call(&device, "terminal-7");
+    assert!(served.1.starts_with("502\n") && served.1.contains("UPSTREAM_UNAVAILABLE"), "{served:?}");
+    call(&device, "terminal-8").fails(1, "CLIENT_NOT_ALLOWED");
+    call(&stranger, "terminal-7").fails(1, "CLIENT_NOT_ALLOWED");
+    gateway.pinned(&GET).fails(1, "CONFIRMATION_REQUIRED");
+}
+
+const WEB: &str = "type = \"internal\"\nid = \"internal-web-client\"\n";
 
 #[test]
 fn the_wire_is_shown_beside_what_the_ends_see() {
