@@ -35,7 +35,7 @@ use crate::handshake::{ServerError, ServerFacts, ServerHandshake, ServerNeed, Se
 use crate::log::{debug, format_as};
 use crate::nonce::limit;
 use crate::request::Layout;
-use crate::session::{ClientFacts, Committed, Mode};
+use crate::session::{ClaimedIdentity, ClientFacts, Committed, Mode};
 use allowlist::{Caller, RouteError};
 use forward::HeaderFilter;
 use status::{Outcome, outcome};
@@ -209,15 +209,19 @@ impl<'c, C: ServerPolicy> Gateway<'c, C> {
                 Ok(opened) => opened,
                 Err(error) => return refuse(error, buffer).map(Opened::Reply),
             };
-        let Some((client, mode)) =
-            store.session(&session).map(|session| (session.client().clone(), session.mode()))
+        let Some((client, mode, claimed)) = store
+            .session(&session)
+            .map(|session| (session.client().clone(), session.mode(), session.claimed().copied()))
         else {
             return refuse(Code::SessionExpired.into(), buffer).map(Opened::Reply);
         };
         let plaintext = committed.plaintext();
         let responder = Responder { session, committed };
         let text = buffer.get_mut(plaintext.clone()).unwrap_or_default();
-        let proven = self.prove(store, &responder.session, introduction.as_ref());
+        let proven = match mode {
+            Mode::Mutual => self.prove(store, &responder.session, claimed, introduction.as_ref()),
+            _ => Ok(()),
+        };
         let code = match proven.and_then(|()| self.admit(&client, mode, text)) {
             Ok((rule, layout)) => {
                 let request = layout.view(buffer.get(plaintext).unwrap_or_default())?;
@@ -266,20 +270,19 @@ impl<'c, C: ServerPolicy> Gateway<'c, C> {
         Ok((handle, opened.committed(), introduction))
     }
 
-    /// Verifies the client's signature where its session is half-open (§2.3). Slow, then.
+    /// Verifies the client's signature while its session is half-open (§2.3). Slow, then.
     fn prove<P: Provider, S: SessionStore<P>>(
         &self,
         store: &mut S,
         handle: &S::Handle,
+        claimed: Option<ClaimedIdentity>,
         introduction: Option<&Signature>,
     ) -> Result<(), Code> {
         let unavailable = |_| Code::StoreUnavailable;
-        let claimed = store.session(handle).and_then(|session| session.claimed().copied());
-        let Some(claimed) = claimed else { return Ok(()) };
         if !store.is_half_open(handle).map_err(unavailable)? {
             return Ok(());
         }
-        let signature = introduction.ok_or(Code::ClientNotAllowed)?;
+        let (claimed, signature) = claimed.zip(introduction).ok_or(Code::ClientNotAllowed)?;
         let proof = self.clients.verify(claimed.kid(), claimed.statement().as_bytes(), signature);
         store.prove(handle, proof.map_err(|_| Code::ClientNotAllowed)?).map_err(unavailable)
     }

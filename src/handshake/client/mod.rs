@@ -200,8 +200,8 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     /// Writes the hello to the front of `out` and returns its length. `now` is when it is sent: lifetimes count from it.
     ///
     /// # Errors
-    /// [`Error::BufferTooSmall`] with the exact length, at most [`ClientConfig::hello_len`], and [`Misuse::WrongTurn`]: nothing has changed.
-    /// [`Error::Crypto`]: the handshake has failed.
+    /// [`Error::BufferTooSmall`] with the exact length, at most [`ClientConfig::hello_len`], and [`Misuse::WrongTurn`]:
+    /// nothing has changed. [`Error::Crypto`]: the handshake has failed.
     #[inline(never)]
     pub fn hello(&mut self, provider: &mut P, now: Now, out: &mut [u8]) -> Result<usize, Error> {
         if let State::Hello(_, public) = &self.state {
@@ -320,9 +320,9 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
             return Err(self.wrong_turn());
         }
         self.state = State::Failed;
-        let outcome = outcome.map_err(Error::from).and_then(|z| match self.answer.confirmation {
-            Some(_) => self.confirm(provider, z),
-            None => self.plain_keys(provider, z),
+        let outcome = outcome.map_err(Error::from).and_then(|z| match self.config.mode {
+            Mode::Plain => self.plain_keys(provider, z),
+            _ => self.confirm(provider, z),
         });
         outcome.map_err(|error| self.failed(error))
     }
@@ -331,18 +331,19 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     #[inline(never)] // one frame less in its caller's
     fn confirm(&mut self, provider: &mut P, z: P::SharedSecret) -> Result<(), Error> {
         let Some(Confirmation { transcript, proof, identity }) = &self.answer.confirmation else {
-            return Err(self.wrong_turn());
+            return Err(Peer::Downgrade.into());
         };
         let schedule = Schedule::new(provider, transcript, z);
         let schedule = schedule.as_ref().map_err(|error| *error)?; // where it is: a PRK is large
         if !proof::matches(&schedule.proof(provider, transcript)?, proof) {
             return Err(Peer::Authentication.into());
         }
-        if identity.is_none() && self.config.mode >= Mode::Pinned {
+        let signed = self.config.mode >= Mode::Pinned;
+        if signed && identity.is_none() {
             return Err(Peer::Downgrade.into());
         }
         let keys = Keys::derive(provider, schedule, self.answer.facts.scheme.aead())?;
-        self.state = if identity.is_some() { State::Verify(keys) } else { State::Finish(keys) };
+        self.state = if signed { State::Verify(keys) } else { State::Finish(keys) };
         Ok(())
     }
 
