@@ -11,17 +11,25 @@
 mod support;
 
 use dynamic_key::client::{Client, ClientError};
+use dynamic_key::codec::timestamp::Timestamp;
 use dynamic_key::crypto::software::{Identity, Pins, Software};
-use dynamic_key::crypto::{CryptoError, Signature, Signer};
+use dynamic_key::crypto::{CryptoError, Signature, Signer, Verified};
 use dynamic_key::envelope::{INTRODUCTION_LEN, introduce, sealed_len};
-use dynamic_key::gateway::{Allowlist, FixedStore, RegisteredIdentity, Rule};
+use dynamic_key::gateway::sessions::SlotHandle;
+use dynamic_key::gateway::{
+    Allowlist, FixedStore, Opened, RegisteredIdentity, Reply, Rule, SessionStore, StoreError,
+};
 use dynamic_key::handshake::{ClientConfig, ClientNeed};
+use dynamic_key::nonce::WireNonce;
 use dynamic_key::request::Request;
 use dynamic_key::scheme::Scheme;
-use dynamic_key::session::{ClientType, Mode, Now};
+use dynamic_key::session::{ClientType, Mode, Now, ServerSession};
 use dynamic_key::{Code, Error, Misuse};
 use serde_json::Value;
-use support::{Device, DeviceSession, Link, Seeded, Soft, World, hello_headers, request_headers, seal};
+use std::cell::Cell;
+use support::{
+    Device, DeviceSession, Link, Seeded, Soft, World, head_of, hello_headers, request_headers, seal,
+};
 
 const RULES: &[Rule<'static>] = &[Rule {
     method: "GET",
@@ -373,4 +381,57 @@ fn mutual_mode_takes_a_signer() {
     let client: Result<Client<_, _, _, 1024>, _> =
         Client::new(config, Software::new(Seeded(2)), Pins(&pair.device.pins), link);
     assert_eq!(client.unwrap_err(), Misuse::InvalidConfiguration.into());
+}
+
+/// A store that gives a session's place away after some looks at it.
+struct Losing<'s> {
+    inner: &'s mut FixedStore<Soft, 32, 32, 64>,
+    looks: Cell<usize>,
+}
+
+impl SessionStore<Soft> for Losing<'_> {
+    type Handle = SlotHandle;
+
+    fn find(&mut self, id: &str, now: Timestamp) -> Result<SlotHandle, StoreError> {
+        SessionStore::<Soft>::find(self.inner, id, now)
+    }
+    fn session<'s>(&'s self, handle: &'s SlotHandle) -> Option<&'s ServerSession<Soft>> {
+        self.looks.set(self.looks.get().checked_sub(1)?);
+        self.inner.session(handle)
+    }
+    fn insert(&mut self, session: ServerSession<Soft>, now: Timestamp) -> Result<(), StoreError> {
+        self.inner.insert(session, now)
+    }
+    fn commit(&mut self, handle: &SlotHandle, nonce: WireNonce) -> Result<(), StoreError> {
+        SessionStore::<Soft>::commit(self.inner, handle, nonce)
+    }
+    fn charge(&mut self, handle: &SlotHandle, blocks: u64) -> Result<(), StoreError> {
+        SessionStore::<Soft>::charge(self.inner, handle, blocks)
+    }
+    fn is_half_open(&self, handle: &SlotHandle) -> Result<bool, StoreError> {
+        SessionStore::<Soft>::is_half_open(self.inner, handle)
+    }
+    fn prove(&mut self, handle: &SlotHandle, proof: Verified) -> Result<(), StoreError> {
+        SessionStore::<Soft>::prove(self.inner, handle, proof)
+    }
+    fn end(&mut self, id: &str, now: Timestamp) {
+        SessionStore::<Soft>::end(self.inner, id, now);
+    }
+}
+
+#[test]
+fn a_session_that_the_store_loses_meanwhile_is_not_taken_for_proven() {
+    for looks in 0..6 {
+        let mut pair = Pair::new();
+        let (mut session, mut provider, _) = pair.shake();
+        let text = request(&mut session, &mut provider);
+        let headers = request_headers(session.facts().id(), session.facts().token());
+        let mut buffer = [0; 4096];
+        buffer[..text.len()].copy_from_slice(&text);
+        let World { gateway, provider, store, now, .. } = &mut pair.world;
+        let mut store = Losing { inner: store, looks: Cell::new(looks) };
+        let head = head_of(&headers);
+        let opened = gateway.open_request(provider, &mut store, *now, &head, &mut buffer, text.len());
+        assert!(matches!(opened, Ok(Opened::Reply(Reply { code: Some(_), .. }))), "{looks}");
+    }
 }
