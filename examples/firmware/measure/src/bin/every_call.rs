@@ -8,13 +8,14 @@ use dynamic_key::client::Client;
 use dynamic_key::codec::timestamp::Timestamp;
 use dynamic_key::crypto::software::{PinnedKey, RawKey};
 use dynamic_key::crypto::{KeyId, Provider as _};
+use dynamic_key::envelope::introduce;
 use dynamic_key::handshake::{ClientConfig, ClientHandshake, ClientNeed};
 use dynamic_key::request::Request;
 use dynamic_key::session::{ClientType, Expiry, Mode, Now, Session, Uptime};
 use dynamic_key::transport::http1::Http1;
-use dynamic_key::{Error, Misuse};
+use dynamic_key::{Error, Misuse, Secret};
 use measure::TOKEN;
-use measure::provider::{Chosen, Pins, Provider};
+use measure::provider::{Chosen, Identity, Pins, Provider};
 use measure::roles::{Line, pin};
 
 type Soft = Provider<RawKey>;
@@ -29,10 +30,16 @@ fn now() -> Now {
 fn config() -> ClientConfig<'static> {
     let [id, device, platform] = black_box(["sensor-fleet", "5f0c7a52", "cortex-m"]);
     let mut config = ClientConfig::new(black_box(ClientType::External), id, device, platform);
-    config.mode = black_box(Mode::Pinned);
+    config.mode = black_box(Mode::Mutual);
+    config.identity = black_box(None);
     config.schemes = black_box(config.schemes);
     config.plain.salt = black_box(None);
     config
+}
+
+/// The device's own identity.
+fn device() -> Result<Identity, Error> {
+    Ok(Identity::from_bytes(&Secret::new(black_box([7; 32])))?)
 }
 
 /// The handshake, step by step.
@@ -57,6 +64,12 @@ fn handshake(provider: &mut Soft, pins: &[PinnedKey]) -> Result<Session<Soft, TO
                 let verification = machine.verification()?;
                 black_box((verification.kid().as_str(), verification.message(), verification.signature()));
                 machine.verified(verification.run(&mut Pins(pins)))?;
+            }
+            ClientNeed::Sign => {
+                black_box(machine.statement()?.as_bytes());
+                machine.sign(&mut device()?)?;
+                let introduction = machine.introduction().copied().unwrap_or([0; 64]);
+                black_box(introduce(black_box(&mut buffer), black_box(256), &introduction)?);
             }
             ClientNeed::Finish if black_box(true) => return machine.finish(),
             _ => black_box(machine.compute(provider, &mut Pins(pins))).map(drop)?,
@@ -91,7 +104,7 @@ fn session(provider: &mut Soft, mut session: Session<Soft, TOKEN>) -> Result<(),
 fn client(provider: Soft, pins: &[PinnedKey]) -> Result<(), Error> {
     let host = black_box("gateway.example:8080");
     let http = Http1::over(Line, host).map_err(|_| Misuse::InvalidConfiguration)?;
-    let mut client = Client::<_, _, _, TOKEN>::new(config(), provider, Pins(pins), http)?;
+    let mut client = Client::<_, _, _, TOKEN, _>::mutual(config(), provider, Pins(pins), device()?, http)?;
     let mut buffer = [0; 1024];
     let failed = Error::from(Misuse::InvalidRequest);
     client.ensure_session(now(), &mut buffer).map_err(|_| failed)?;
