@@ -71,9 +71,7 @@ impl Signer for Identity {
     }
 
     fn sign(&mut self, message: &[u8]) -> Result<Signature, CryptoError> {
-        let signature: p256::ecdsa::Signature =
-            self.key.try_sign(message).map_err(|_| CryptoError::Failed)?;
-        Ok(signature.to_bytes().into())
+        sign(&self.key, message).map(|signature| signature.to_bytes().into()).ok_or(CryptoError::Failed)
     }
 }
 
@@ -120,6 +118,11 @@ impl PinnedKey {
             .and_then(|(key, signature)| verify(&key, message, &signature))
             .ok_or(CryptoError::Authentication)
     }
+}
+
+#[inline(never)] // one frame less in its caller's
+fn sign(key: &p256::ecdsa::SigningKey, message: &[u8]) -> Option<p256::ecdsa::Signature> {
+    key.try_sign(message).ok()
 }
 
 #[inline(never)] // one frame less in its caller's
