@@ -92,7 +92,8 @@ impl<R: TryCryptoRng> Core<R> {
             Some(Opcode::Dump) if !self.sample => None,
             opcode => opcode,
         };
-        let outcome = opcode.ok_or(Status::Malformed).and_then(|opcode| self.perform(opcode, header, payload));
+        let outcome =
+            opcode.ok_or(Status::Malformed).and_then(|opcode| self.perform(opcode, header, payload));
         let answer = match outcome {
             Ok(payload) => frame(header, Status::Done, &Zeroizing::new(payload)),
             Err(status) => frame(header, status, &[]),
@@ -194,7 +195,7 @@ impl<R: TryCryptoRng> Core<R> {
             }
             Opcode::Erase => self.slots.erase(key).map(|()| vec![]),
             Opcode::Dump => {
-                use Kind::{Aes128, Aes256, Identity, Prk, Private, Secret, SharedSecret};
+                use Kind::{Aes128, Aes256, Identity, Private, Prk, Secret, SharedSecret};
                 let all = [Identity, Private, SharedSecret, Prk, Secret, Aes128, Aes256];
                 Ok(self.slots.read(key, &all)?.bytes.to_vec())
             }
@@ -217,14 +218,15 @@ impl<R: TryCryptoRng> Core<R> {
         let (aad, text) = counted(rest).ok_or(Status::Malformed)?;
         let mut text = text.to_vec();
         let nonce = nonce.into();
-        let tag = match key.kind {
-            Kind::Aes128 => Aes128Gcm::new_from_slice(&key.bytes)
-                .map_err(|_| Status::Failed)?
-                .encrypt_inout_detached(nonce, aad, text.as_mut_slice().into()),
-            _ => Aes256Gcm::new_from_slice(&key.bytes)
-                .map_err(|_| Status::Failed)?
-                .encrypt_inout_detached(nonce, aad, text.as_mut_slice().into()),
-        };
+        let tag =
+            match key.kind {
+                Kind::Aes128 => Aes128Gcm::new_from_slice(&key.bytes)
+                    .map_err(|_| Status::Failed)?
+                    .encrypt_inout_detached(nonce, aad, text.as_mut_slice().into()),
+                _ => Aes256Gcm::new_from_slice(&key.bytes)
+                    .map_err(|_| Status::Failed)?
+                    .encrypt_inout_detached(nonce, aad, text.as_mut_slice().into()),
+            };
         let mut answer = tag.map_err(|_| Status::Failed)?.to_vec();
         answer.append(&mut text);
         Ok(answer)
@@ -237,14 +239,15 @@ impl<R: TryCryptoRng> Core<R> {
         let (aad, text) = counted(rest).ok_or(Status::Malformed)?;
         let mut text = text.to_vec();
         let (nonce, tag) = (nonce.into(), tag.into());
-        let opened = match key.kind {
-            Kind::Aes128 => Aes128Gcm::new_from_slice(&key.bytes)
-                .map_err(|_| Status::Failed)?
-                .decrypt_inout_detached(nonce, aad, text.as_mut_slice().into(), tag),
-            _ => Aes256Gcm::new_from_slice(&key.bytes)
-                .map_err(|_| Status::Failed)?
-                .decrypt_inout_detached(nonce, aad, text.as_mut_slice().into(), tag),
-        };
+        let opened =
+            match key.kind {
+                Kind::Aes128 => Aes128Gcm::new_from_slice(&key.bytes)
+                    .map_err(|_| Status::Failed)?
+                    .decrypt_inout_detached(nonce, aad, text.as_mut_slice().into(), tag),
+                _ => Aes256Gcm::new_from_slice(&key.bytes)
+                    .map_err(|_| Status::Failed)?
+                    .decrypt_inout_detached(nonce, aad, text.as_mut_slice().into(), tag),
+            };
         opened.map_err(|_| Status::Authentication)?;
         Ok(text)
     }

@@ -88,11 +88,12 @@ impl<B: Read + Write> Verifier for ElementVerifier<'_, B> {
     ) -> Result<Verified, CryptoError> {
         let key = self.pins.iter().find(|key| key.kid() == *kid).ok_or(CryptoError::Authentication)?;
         let parts: &[&[u8]] = &[key.point(), signature, message];
-        self.element.call(Call { parts, ..Call::new(Opcode::Verify) }).map_err(|trouble| match trouble.into()
-        {
-            // A pinned key that is none is trusted for nothing.
-            CryptoError::InvalidPublicKey => CryptoError::Authentication,
-            error => error,
+        self.element.call(Call { parts, ..Call::new(Opcode::Verify) }).map_err(|trouble| {
+            match trouble.into() {
+                // A pinned key that is none is trusted for nothing.
+                CryptoError::InvalidPublicKey => CryptoError::Authentication,
+                error => error,
+            }
         })?;
         Ok(Verified::vouch())
     }

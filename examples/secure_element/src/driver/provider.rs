@@ -206,7 +206,13 @@ impl<'e, B: Read + Write> Provider for ElementProvider<'e, B> {
         }
         let length = length_of(out)?;
         let (key, head) = (prk.slot(), &length[..]);
-        Ok(self.element.call(Call { key, head, parts: info, answer: out, ..Call::new(Opcode::ExpandBytes) })?)
+        Ok(self.element.call(Call {
+            key,
+            head,
+            parts: info,
+            answer: out,
+            ..Call::new(Opcode::ExpandBytes)
+        })?)
     }
 
     fn mac(&mut self, key: &Self::Secret, message: &[&[u8]]) -> Result<[u8; HASH_LEN], CryptoError> {
