@@ -22,6 +22,9 @@ const EXPAND: usize = 255 * 32;
 /// So many draws that are no scalar, each of which has a chance of 2⁻³², are the generator's fault.
 const DRAWS: usize = 8;
 
+/// Bytes of an answer's payload at the most.
+const MOST: usize = MAX_LEN - HEADER_LEN - 1;
+
 pub(super) struct Core<R> {
     slots: Slots,
     rng: R,
@@ -95,6 +98,7 @@ impl<R: TryCryptoRng> Core<R> {
         let outcome =
             opcode.ok_or(Status::Malformed).and_then(|opcode| self.perform(opcode, header, payload));
         let answer = match outcome {
+            Ok(payload) if payload.len() > MOST => frame(header, Status::Malformed, &[]),
             Ok(payload) => frame(header, Status::Done, &Zeroizing::new(payload)),
             Err(status) => frame(header, status, &[]),
         };

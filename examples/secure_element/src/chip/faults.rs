@@ -1,5 +1,7 @@
 //! What a test does to the chip and its bus.
 
+use std::vec::Vec;
+
 /// What happens to one command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -14,6 +16,8 @@ pub enum Fault {
     PowerLostBefore,
     /// The power fails once it has been carried out, before the answer.
     PowerLostAfter,
+    /// The answer comes late: before the next one.
+    Late,
     /// The chip takes another slot than it was told: so many further, round about.
     WrongSlot(u8),
 }
@@ -21,20 +25,19 @@ pub enum Fault {
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     commands: usize,
-    armed: Option<(usize, Fault)>,
-    left: usize,
+    /// From which command on, what, and how often yet.
+    armed: Vec<(usize, Fault, usize)>,
     happened: usize,
 }
 
 impl Faults {
     pub(super) fn arm(&mut self, at: usize, fault: Fault, times: usize) {
-        self.armed = Some((self.commands.saturating_add(at), fault));
-        (self.left, self.happened) = (times, 0);
+        self.armed.push((self.commands.saturating_add(at), fault, times));
     }
 
     pub(super) fn disarm(&mut self) -> usize {
-        self.armed = None;
-        self.happened
+        self.armed.clear();
+        core::mem::take(&mut self.happened)
     }
 
     pub(super) const fn commands(&self) -> usize {
@@ -42,16 +45,18 @@ impl Faults {
     }
 
     /// What happens to the next command.
-    pub(super) fn next(&mut self) -> Option<Fault> {
+    pub(super) fn next(&mut self) -> Vec<Fault> {
         let number = self.commands;
         self.commands = number.saturating_add(1);
-        let (at, fault) = self.armed?;
-        if number < at {
-            return None;
-        }
-        self.left = self.left.checked_sub(1)?;
-        self.happened = self.happened.saturating_add(1);
-        Some(fault)
+        let due = self.armed.iter_mut().filter(|(at, _, left)| number >= *at && *left > 0);
+        let due: Vec<Fault> = due
+            .map(|(_, fault, left)| {
+                *left = left.saturating_sub(1);
+                *fault
+            })
+            .collect();
+        self.happened = self.happened.saturating_add(usize::from(!due.is_empty()));
+        due
     }
 }
 

@@ -71,17 +71,19 @@ impl Chip {
         let core = Core::new(scalar, rng, make.sample, shared.clone())
             .ok_or_else(|| io::Error::other("the identity is no scalar"))?;
         let (bus, wire) = bus::pair(shared.clone());
-        let mut thread = Thread { core, wire, shared: shared.clone(), latency: make.latency };
+        let mut thread =
+            Thread { core, wire, shared: shared.clone(), latency: make.latency, late: Vec::new() };
         thread::Builder::new().name("secure element".into()).spawn(move || thread.run())?;
         Ok((Self { shared }, bus))
     }
 
-    /// Lets `fault` happen `times` in a row, from the command with the number `at` on, counted from now.
+    /// Lets `fault` happen `times` in a row, from the command with the number `at` on, counted from now. Several may come at
+    /// once.
     pub fn inject(&self, at: usize, fault: Fault, times: usize) {
         lock(&self.shared).faults.arm(at, fault, times);
     }
 
-    /// Lets no fault happen any more, and says how many have.
+    /// Lets no fault happen any more, and says how many commands had one.
     pub fn mend(&self) -> usize {
         lock(&self.shared).faults.disarm()
     }
@@ -116,6 +118,8 @@ struct Thread<R> {
     wire: Wire,
     shared: Arc<Mutex<Shared>>,
     latency: Duration,
+    /// Answers that are still to be sent.
+    late: Vec<u8>,
 }
 
 impl<R: TryCryptoRng> Thread<R> {
@@ -128,28 +132,42 @@ impl<R: TryCryptoRng> Thread<R> {
 
     /// The answer to one command; none is silence.
     fn serve(&mut self, mut command: Vec<u8>) -> Vec<u8> {
-        let fault = lock(&self.shared).faults.next();
-        let mut shift = 0;
-        match fault {
-            Some(Fault::Busy) => return Core::<R>::busy(&command),
-            Some(Fault::GarbledCommand(at)) => faults::garble(&mut command, at),
-            Some(Fault::PowerLostBefore) => {
-                self.core.lose_power();
-                return Vec::new();
+        let faults = lock(&self.shared).faults.next();
+        let (mut busy, mut shift) = (false, 0);
+        for fault in &faults {
+            match *fault {
+                Fault::Busy => busy = true,
+                Fault::GarbledCommand(at) => faults::garble(&mut command, at),
+                Fault::PowerLostBefore => {
+                    self.core.lose_power();
+                    self.late.clear();
+                    return Vec::new();
+                }
+                Fault::WrongSlot(by) => shift = by,
+                _ => {}
             }
-            Some(Fault::WrongSlot(by)) => shift = by,
-            _ => {}
         }
-        let (mut answer, is_slow) = self.core.execute(&command, shift);
+        let mut answer = if busy { Core::<R>::busy(&command) } else { self.execute(&command, shift) };
+        for fault in faults {
+            match fault {
+                Fault::GarbledAnswer(at) => faults::garble(&mut answer, at),
+                Fault::PowerLostAfter => {
+                    self.core.lose_power();
+                    answer.clear();
+                }
+                Fault::Late => self.late.append(&mut answer),
+                _ => {}
+            }
+        }
+        if !answer.is_empty() {
+            answer.splice(..0, self.late.drain(..));
+        }
+        answer
+    }
+
+    fn execute(&mut self, command: &[u8], shift: u8) -> Vec<u8> {
+        let (answer, is_slow) = self.core.execute(command, shift);
         thread::sleep(if is_slow { self.latency } else { self.latency.checked_div(50).unwrap_or_default() });
-        match fault {
-            Some(Fault::GarbledAnswer(at)) => faults::garble(&mut answer, at),
-            Some(Fault::PowerLostAfter) => {
-                self.core.lose_power();
-                answer.clear();
-            }
-            _ => {}
-        }
         answer
     }
 }

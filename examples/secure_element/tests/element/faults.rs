@@ -36,6 +36,7 @@ const FAULTS: &[(Fault, usize)] = &[
     (Fault::GarbledAnswer(7), FOR_EVER),
     (Fault::PowerLostBefore, 1),
     (Fault::PowerLostAfter, 1),
+    (Fault::Late, 1),
     (Fault::WrongSlot(1), 1),
     (Fault::WrongSlot(2), 1),
     (Fault::WrongSlot(7), 1),
@@ -86,9 +87,10 @@ fn check(fault: Fault, times: usize, opcode: Opcode, slots: [u8; 2], ended: Ende
         // Tried again, a bounded number of times.
         Fault::Busy | Fault::GarbledCommand(_) | Fault::GarbledAnswer(_) => times < 8,
         Fault::WrongSlot(_) => !in_volatile_slot || opcode == Opcode::Erase,
+        Fault::Late => opcode == Opcode::Erase,
         _ => false,
     };
-    let must_pass = may_pass && opcode != Opcode::Erase || may_pass && !matches!(fault, Fault::WrongSlot(_));
+    let must_pass = may_pass && (opcode != Opcode::Erase || !matches!(fault, Fault::WrongSlot(_)));
     let error = match ended {
         Ended::Whole => {
             assert!(may_pass);
@@ -115,6 +117,7 @@ fn check_trouble(fault: Fault, trouble: Option<Trouble>) {
         Fault::Busy => &[Trouble::Busy],
         Fault::GarbledCommand(_) | Fault::GarbledAnswer(_) => &[Trouble::Garbled],
         Fault::PowerLostBefore | Fault::PowerLostAfter => &[Trouble::Bus, lost],
+        Fault::Late => &[Trouble::Bus],
         _ => &[Trouble::WrongSlot, lost],
     };
     assert!(trouble.is_some_and(|trouble| expected.contains(&trouble)), "{trouble:?}");
@@ -269,7 +272,6 @@ fn what_cannot_be_relied_on_is_wiped() {
     assert_eq!(text, [0; 28]);
     assert_eq!(chip.chip.mend(), 8);
 
-    // Once, then the chip loses its power: the answer is gone, and so is the text.
     let (mut out, before) = ([7; 40], chip.chip.commands());
     chip.chip.inject(0, Fault::GarbledAnswer(20), 1);
     provider.expand_bytes(&prk, &[b"label"], &mut out).unwrap();
@@ -285,4 +287,31 @@ fn what_cannot_be_relied_on_is_wiped() {
     assert_eq!(text, sealed, "what was refused is as it was");
     provider.open(&key, &[1; 12], b"aad", &mut text, &tag).unwrap();
     assert_eq!(&text, b"correct horse battery staple");
+}
+
+/// A chip that was busy, and said so garbled: it has nothing to repeat, and is told again.
+#[test]
+fn a_command_that_was_not_taken_is_sent_again() {
+    let chip = InChip::new(1);
+    let (mut out, before) = ([0; 32], chip.chip.commands());
+    chip.chip.inject(0, Fault::Busy, 1);
+    chip.chip.inject(0, Fault::GarbledAnswer(6), 1);
+    chip.provider().fill(&mut out).unwrap();
+    let opcodes: Vec<_> = commands(&chip, before).into_iter().map(|(opcode, _)| opcode).collect();
+    assert_eq!(opcodes, [Opcode::Random, Opcode::Repeat, Opcode::Random]);
+    assert_ne!(out, [0; 32]);
+}
+
+/// The answer to another command is not taken for that to this one.
+#[test]
+fn a_late_answer_is_no_answer_to_the_next() {
+    let chip = InChip::new(1);
+    let (mut first, mut second) = ([0; 32], [0; 32]);
+    chip.chip.inject(0, Fault::Late, 1);
+    assert_eq!(chip.provider().fill(&mut first), Err(CryptoError::Random));
+    chip.provider().fill(&mut second).unwrap();
+    let log = chip.chip.log();
+    let both = &log.last().unwrap().bytes;
+    assert_eq!((both.len(), &both[41 + 7..both.len() - 2]), (82, &second[..]));
+    assert_eq!(first, [0; 32]);
 }

@@ -8,6 +8,7 @@
     reason = "a test that fails should panic"
 )]
 
+mod commands;
 mod conformance;
 mod faults;
 mod rig;

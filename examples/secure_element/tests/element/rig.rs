@@ -5,11 +5,14 @@ use crate::support::{Guest, House, Seeded, Soft};
 use dynamic_key::crypto::software::{Identity, PinnedKey, Pins, Software};
 use dynamic_key::scheme::Scheme;
 use dynamic_key::session::Mode;
-use dynamic_key_secure_element::chip::{Bus, Chip, Make};
-use dynamic_key_secure_element::frame::SLOTS;
+use dynamic_key_secure_element::chip::{Bus, BusError, Chip, Make};
+use dynamic_key_secure_element::frame::{Crc, Header, SLOTS, Status};
 use dynamic_key_secure_element::{ElementProvider, ElementSigner, ElementVerifier, SecureElement};
+use embedded_io::{ErrorType, Read, Write};
 use rand_core::TryCryptoRng;
+use std::cell::RefCell;
 use std::fmt;
+use std::rc::Rc;
 
 /// The private key of the chips' identity, as their maker knows it.
 pub(crate) fn scalar() -> [u8; 32] {
@@ -137,4 +140,56 @@ pub(crate) fn all() -> impl Iterator<Item = (Mode, Scheme)> {
         (Mode::Mutual, Scheme::EcAes2),
     ]
     .into_iter()
+}
+
+/// A bus that the test may speak on, too.
+#[derive(Clone)]
+pub(crate) struct Tapped(Rc<RefCell<Bus>>);
+
+impl ErrorType for Tapped {
+    type Error = BusError;
+}
+
+impl Read for Tapped {
+    fn read(&mut self, out: &mut [u8]) -> Result<usize, BusError> {
+        self.0.borrow_mut().read(out)
+    }
+}
+
+impl Write for Tapped {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, BusError> {
+        self.0.borrow_mut().write(bytes)
+    }
+    fn flush(&mut self) -> Result<(), BusError> {
+        self.0.borrow_mut().flush()
+    }
+}
+
+impl Tapped {
+    pub(crate) fn new(bus: Bus) -> Self {
+        Self(Rc::new(RefCell::new(bus)))
+    }
+
+    /// Sends these bytes as one frame: what comes back.
+    pub(crate) fn send(&mut self, frame: &[u8]) -> Vec<u8> {
+        self.write_all(frame).unwrap();
+        self.flush().unwrap();
+        let mut answer = vec![0; 20_000];
+        let length = self.read(&mut answer).unwrap_or_default();
+        answer.truncate(length);
+        answer
+    }
+
+    /// Sends a command: the status of the answer, and its payload.
+    pub(crate) fn ask(&mut self, opcode: u8, key: u8, to: u8, payload: &[u8]) -> (Status, Vec<u8>) {
+        let header = Header { sequence: 0xee, opcode, key, to }.to_bytes();
+        let length = u16::try_from(header.len() + payload.len()).unwrap().to_be_bytes();
+        let mut frame = [&length[..], &header, payload].concat();
+        let mut crc = Crc::new();
+        crc.update(&frame);
+        frame.extend_from_slice(&crc.to_bytes());
+        let answer = self.send(&frame);
+        assert_eq!(answer[2..6], header);
+        (Status::from_byte(answer[6]).unwrap(), answer[7..answer.len() - 2].to_vec())
+    }
 }

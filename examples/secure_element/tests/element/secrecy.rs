@@ -1,6 +1,6 @@
 //! No secret crosses the bus: all that went over it, searched for all that was ever in a slot.
 
-use crate::rig::{InChip, InSoftware, all, scalar};
+use crate::rig::{InChip, InSoftware, Tapped, all, scalar};
 use crate::rows::End;
 use crate::search::{Find, search};
 use crate::support::{DEVICE, Seeded};
@@ -9,12 +9,9 @@ use dynamic_key::crypto::{Aead, Provider};
 use dynamic_key::scheme::Scheme;
 use dynamic_key::session::Mode;
 use dynamic_key_secure_element::SecureElement;
-use dynamic_key_secure_element::chip::{Bus, BusError, Chip, Direction, Entry, Kind, Make, Sighting};
-use dynamic_key_secure_element::frame::{Crc, Header, IDENTITY, NO_SLOT, Opcode, SLOTS};
-use embedded_io::{ErrorType, Read, Write};
-use std::cell::RefCell;
+use dynamic_key_secure_element::chip::{Chip, Direction, Entry, Kind, Make, Sighting};
+use dynamic_key_secure_element::frame::{IDENTITY, NO_SLOT, Opcode, SLOTS, Status};
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
 fn kinds(chip: &Chip) -> Vec<Kind> {
     let kinds: BTreeSet<Kind> = chip.sightings().iter().map(|secret| secret.kind).collect();
@@ -78,60 +75,21 @@ fn the_microscope_sees_what_is_there() {
     assert_eq!(sightings, [Sighting { kind: Kind::Identity, bytes: scalar().to_vec() }]);
 }
 
-/// A bus that the test may speak on, too.
-#[derive(Clone)]
-struct Tapped(Rc<RefCell<Bus>>);
-
-impl ErrorType for Tapped {
-    type Error = BusError;
-}
-
-impl Read for Tapped {
-    fn read(&mut self, out: &mut [u8]) -> Result<usize, BusError> {
-        self.0.borrow_mut().read(out)
-    }
-}
-
-impl Write for Tapped {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, BusError> {
-        self.0.borrow_mut().write(bytes)
-    }
-    fn flush(&mut self) -> Result<(), BusError> {
-        self.0.borrow_mut().flush()
-    }
-}
-
-impl Tapped {
-    /// Asks for what is in a slot: the payload of the answer.
-    fn dump(&mut self, key: u8) -> Vec<u8> {
-        let header = Header { sequence: 0, opcode: Opcode::Dump as u8, key, to: NO_SLOT };
-        let mut frame = vec![0, 4];
-        frame.extend_from_slice(&header.to_bytes());
-        let mut crc = Crc::new();
-        crc.update(&frame);
-        frame.extend_from_slice(&crc.to_bytes());
-        self.write_all(&frame).unwrap();
-        self.flush().unwrap();
-        let mut answer = [0; 64];
-        let length = self.read(&mut answer).unwrap();
-        answer[7..length - 2].to_vec()
-    }
-}
-
 /// The search can fail: an engineering sample that sends its keys is found out, whatever the key is for.
 #[test]
 fn a_chip_that_leaks_is_found_out() {
     for aead in [Aead::Aes128Gcm, Aead::Aes256Gcm] {
         let make = Make { sample: true, ..Make::default() };
         let (chip, bus) = Chip::power_on(scalar(), Seeded(1), make).unwrap();
-        let mut bus = Tapped(Rc::new(RefCell::new(bus)));
+        let mut bus = Tapped::new(bus);
         let element = SecureElement::new(bus.clone()).unwrap();
         let mut provider = element.provider();
         let mut leak = |slot: u8, kind: Kind| {
             let before = chip.log().len();
             let secrets: Vec<_> = chip.sightings().into_iter().filter(|secret| secret.kind == kind).collect();
             assert_eq!(search(&chip.log(), &secrets), [], "{kind:?} before");
-            let bytes = bus.dump(slot);
+            let (status, bytes) = bus.ask(Opcode::Dump as u8, slot, NO_SLOT, &[]);
+            assert_eq!(status, Status::Done);
             assert!(secrets.iter().any(|secret| secret.bytes == bytes), "{kind:?}");
             let found = search(&chip.log()[before..], &secrets);
             let find = Find { direction: Direction::ToHost, backwards: false, form: "raw" };
@@ -154,11 +112,11 @@ fn a_chip_that_leaks_is_found_out() {
 #[test]
 fn a_chip_that_is_sold_has_no_such_command() {
     let (chip, bus) = Chip::power_on(scalar(), Seeded(1), Make::default()).unwrap();
-    let mut bus = Tapped(Rc::new(RefCell::new(bus)));
+    let mut bus = Tapped::new(bus);
     let element = SecureElement::new(bus.clone()).unwrap();
     let _key = element.provider().generate(Group::P256).unwrap();
     for slot in 0..=SLOTS {
-        assert_eq!(bus.dump(slot), []);
+        assert_eq!(bus.ask(Opcode::Dump as u8, slot, NO_SLOT, &[]), (Status::Malformed, vec![]));
     }
     assert_eq!(search(&chip.log(), &chip.sightings()), []);
 }
