@@ -10,20 +10,20 @@ use crate::crypto::{CryptoError, KeyId, Nobody, Provider, Signature, Signer, Ver
 use crate::envelope::Envelope;
 use crate::error::{Error, Peer};
 use crate::handshake::{
-    Claims, ClientConfig, ClientHandshake, ClientPolicy, ServerError, ServerFacts, ServerHandshake,
-    ServerNeed, ServerPolicy,
+    Claims, ClientConfig, ClientHandshake, ClientNeed, ClientPolicy, ServerError, ServerFacts,
+    ServerHandshake, ServerNeed, ServerPolicy,
 };
 use crate::scheme::{Preference, Scheme};
 use crate::session::{ClientType, Committed, Mode, Now, ServerSession, Session};
 use rand_core::TryCryptoRng;
 
-const MODES: [Mode; 3] = [Mode::Plain, Mode::Confirmed, Mode::Pinned];
+const MODES: [Mode; 4] = [Mode::Plain, Mode::Confirmed, Mode::Pinned, Mode::Mutual];
 const TOKEN: usize = 16;
 /// Lengths of messages.
 const LENGTHS: [usize; 4] = [0, 1, 256, 1024];
 
 /// The subject as client and as gateway, in every mode and scheme that its algorithms allow, with the software provider at the
-/// other end: handshake, messages both ways, changed ones refused, keys exported.
+/// other end: handshake, in mutual mode with the client's signature, messages both ways, changed ones refused, keys exported.
 ///
 /// # Errors
 /// The first property that does not hold.
@@ -60,6 +60,21 @@ struct Case {
     number: usize,
 }
 
+/// The identities of both ends, as far as the mode knows them.
+struct Signers<'s> {
+    client: Option<&'s mut dyn Signer>,
+    gateway: Option<&'s mut dyn Signer>,
+}
+
+impl Case {
+    fn signers<'s>(self, client: &'s mut impl Signer, gateway: &'s mut impl Signer) -> Signers<'s> {
+        Signers {
+            client: Some(client).filter(|_| self.mode == Mode::Mutual).map(|signer| signer as _),
+            gateway: Some(gateway).filter(|_| self.mode >= Mode::Pinned).map(|signer| signer as _),
+        }
+    }
+}
+
 #[inline(never)]
 fn as_client<P, S, V, R>(
     subject: &mut Subject<'_, P, S, V>,
@@ -68,17 +83,20 @@ fn as_client<P, S, V, R>(
 ) -> Result<(), Failure>
 where
     P: Provider,
+    S: Signer,
     V: FnMut(&[u8; 65], &KeyId, &[u8], &Signature) -> Result<Verified, CryptoError>,
     R: TryCryptoRng,
 {
     let mut identity = identity()?;
     let key = Property::Reference.succeeds(case.number, identity.public())?;
     let mut verifier = Trusting { point: *key.point(), verify: &mut subject.verify };
-    let signer: Option<&mut dyn Signer> =
-        Some(&mut identity).filter(|_| case.mode == Mode::Pinned).map(|s| s as _);
+    let signers = case.signers(&mut *subject.signer, &mut identity);
     let mut pair = Pair { client: &mut *subject.provider, gateway: &mut bench.software };
-    let sessions = pair.shake(signer, &mut verifier, bench.room, case);
-    let sessions = Property::ClientHandshake.succeeds(case.number, sessions)?;
+    let shaken = pair.shake(signers, &mut verifier, bench.room, case);
+    let (sessions, introduction) = Property::ClientHandshake.succeeds(case.number, shaken)?;
+    let own = Property::ClientHandshake.succeeds(case.number, PinnedKey::from_point(&subject.point))?;
+    let introduced = introduce(&sessions.1, introduction, &mut Pins(&[own]));
+    Property::ClientHandshake.succeeds(case.number, introduced)?;
     pair.talk(sessions, bench.room, Property::ClientMessages, case.number)
 }
 
@@ -91,19 +109,35 @@ fn as_gateway<P, S, V, R>(
 where
     P: Provider,
     S: Signer,
+    V: FnMut(&[u8; 65], &KeyId, &[u8], &Signature) -> Result<Verified, CryptoError>,
     R: TryCryptoRng,
 {
     let pin = Property::GatewayHandshake.succeeds(case.number, PinnedKey::from_point(&subject.point))?;
     let pins = [pin];
-    let signer: Option<&mut dyn Signer> =
-        Some(&mut *subject.signer).filter(|_| case.mode == Mode::Pinned).map(|s| s as _);
+    let mut identity = identity()?;
+    let key = Property::Reference.succeeds(case.number, identity.public())?;
+    let signers = case.signers(&mut identity, &mut *subject.signer);
     let mut pair = Pair { client: &mut bench.software, gateway: &mut *subject.provider };
-    let sessions = match case.mode {
-        Mode::Pinned => pair.shake(signer, &mut Pins(&pins), bench.room, case),
-        _ => pair.shake(signer, &mut Nobody, bench.room, case),
+    let shaken = match case.mode {
+        Mode::Pinned | Mode::Mutual => pair.shake(signers, &mut Pins(&pins), bench.room, case),
+        _ => pair.shake(signers, &mut Nobody, bench.room, case),
     };
-    let sessions = Property::GatewayHandshake.succeeds(case.number, sessions)?;
+    let (sessions, introduction) = Property::GatewayHandshake.succeeds(case.number, shaken)?;
+    let mut verifier = Trusting { point: *key.point(), verify: &mut subject.verify };
+    let introduced = introduce(&sessions.1, introduction, &mut verifier);
+    Property::GatewayHandshake.succeeds(case.number, introduced)?;
     pair.talk(sessions, bench.room, Property::GatewayMessages, case.number)
+}
+
+/// The gateway's verification of the client, where that claims an identity.
+fn introduce<G: Provider>(
+    session: &ServerSession<G>,
+    introduction: Option<Signature>,
+    verifier: &mut impl Verifier,
+) -> Result<(), CryptoError> {
+    let Some(claimed) = session.claimed() else { return Ok(()) };
+    let signature = introduction.ok_or(CryptoError::Failed)?;
+    verifier.verify(claimed.kid(), claimed.statement().as_bytes(), &signature).map(drop)
 }
 
 /// The subject's way to verify, as a verifier that trusts one key.
@@ -151,14 +185,15 @@ impl<C: Provider, G: Provider> Pair<'_, C, G> {
     #[inline(never)]
     fn shake(
         &mut self,
-        signer: Option<&mut dyn Signer>,
+        signers: Signers<'_>,
         verifier: &mut impl Verifier,
         buffer: &mut [u8],
         case: Case,
-    ) -> Result<Sessions<C, G>, Error> {
+    ) -> Result<(Sessions<C, G>, Option<Signature>), Error> {
         let schemes = [case.scheme];
         let mut config = ClientConfig::new(ClientType::Internal, "conformance", "subject", "server");
         (config.mode, config.schemes) = (case.mode, &schemes);
+        config.identity = signers.client.as_ref().map(|signer| signer.kid());
         let mut client = ClientHandshake::<C, TOKEN>::new(&config)?;
         let mut gateway = ServerHandshake::<G>::new();
 
@@ -175,17 +210,21 @@ impl<C: Provider, G: Provider> Pair<'_, C, G> {
             expires_at: Timestamp::from_unix_secs(1_780_531_200),
             expires_in: 3600,
             instance: 7,
-            identity: signer.as_ref().map(|signer| signer.kid()),
+            identity: signers.gateway.as_ref().map(|signer| signer.kid()),
             plain: PlainKdf::default(),
         };
         let length = gateway.answer(self.gateway, &facts, buffer).map_err(error)?;
         let answer = buffer.get_mut(..length).unwrap_or_default();
-        if let (Some(mut signer), ServerNeed::Sign) = (signer, gateway.need()) {
+        if let (Some(mut signer), ServerNeed::Sign) = (signers.gateway, gateway.need()) {
             gateway.sign(&mut signer, answer).map_err(error)?;
         }
         client.reply(200, answer)?;
-        client.compute(self.client, verifier)?;
-        Ok((client.finish()?, gateway.finish().map_err(error)?))
+        let need = client.compute(self.client, verifier)?;
+        if let (Some(mut signer), ClientNeed::Sign) = (signers.client, need) {
+            client.sign(&mut signer)?;
+        }
+        let introduction = client.introduction().copied();
+        Ok(((client.finish()?, gateway.finish().map_err(error)?), introduction))
     }
 
     /// Messages both ways; a changed copy of each is refused first.
