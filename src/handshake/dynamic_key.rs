@@ -5,7 +5,7 @@ mod write;
 
 pub use read::Nonce;
 pub(crate) use read::{
-    AnswerFields, ChoiceFields, ErrorFields, Hello, IdentityFields, MAX_NONCE, OfferFields, nonce,
+    AnswerFields, ChoiceFields, ErrorFields, Hello, IdentityFields, MAX_NONCE, OfferFields, names_at, nonce,
 };
 pub(crate) use write::{
     AnswerMessage, ChoiceMessage, HelloMessage, OfferMessage, fill_signature, hello_len, longest_answer,

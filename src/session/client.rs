@@ -12,6 +12,7 @@ use crate::nonce::{NonceSequence, WireNonce, limit};
 use crate::replay::Outstanding;
 use crate::scheme::Scheme;
 use core::fmt;
+use zeroize::Zeroize;
 
 /// A session of the client: [`Facts`], a [`Sealer`] and an [`Opener`].
 ///
@@ -101,6 +102,13 @@ impl<const TOKEN: usize> Facts<TOKEN> {
     /// Those of no session yet.
     pub(crate) const fn none(mode: Mode) -> Self {
         Self { id: SessionId::new(), token: Token::new(), mode, scheme: Scheme::EcAes2, expiry: Expiry::PAST }
+    }
+
+    /// Erases what is secret and what is named, in its place.
+    pub(crate) fn clear(&mut self) {
+        self.id.clear();
+        self.token.zeroize();
+        self.expiry = Expiry::PAST;
     }
 
     /// The session id, for the header `X-Session-Id` and the AAD.

@@ -125,6 +125,13 @@ impl<const TOKEN: usize> Answer<TOKEN> {
     const fn none(mode: Mode) -> Self {
         Self { facts: Facts::none(mode), confirmation: None, introduction: None }
     }
+
+    /// Says nothing any more, in its place.
+    fn clear(&mut self) {
+        self.facts.clear();
+        self.confirmation = None;
+        self.introduction = None;
+    }
 }
 
 impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
@@ -153,7 +160,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     /// Begins anew, in place: it is large.
     pub(crate) fn begin_again(&mut self) {
         self.state = State::Generate(self.config.first_group());
-        self.answer = Answer::none(self.config.mode);
+        self.answer.clear();
         self.named = None;
     }
 
@@ -290,7 +297,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
 
     /// Forgets what the answer said: the token is a secret, too.
     fn failed(&mut self, error: Error) -> Error {
-        self.answer = Answer::none(self.config.mode);
+        self.answer.clear();
         error
     }
 
@@ -446,8 +453,8 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         place: &mut Option<Session<P, TOKEN, OUTSTANDING>>,
     ) -> Result<(), Error> {
         let keys = take!(self, State::Finish(keys) => keys);
-        let facts = core::mem::replace(&mut self.answer.facts, Facts::none(self.config.mode));
-        *place = Some(Session::new(facts, keys));
+        let session = place.insert(Session::new(Facts::none(self.config.mode), keys));
+        core::mem::swap(&mut session.facts, &mut self.answer.facts);
         Ok(())
     }
 
@@ -456,6 +463,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     ///
     /// # Errors
     /// Those of the steps.
+    #[inline(never)] // one frame less in its caller's
     pub fn compute(&mut self, provider: &mut P, verifier: &mut impl Verifier) -> Result<ClientNeed, Error> {
         loop {
             match self.need() {

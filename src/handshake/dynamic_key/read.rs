@@ -7,7 +7,7 @@ use crate::crypto::provider::HASH_LEN;
 use crate::crypto::signature::{KeyId, SIGNATURE_LEN, Signature};
 use crate::error::{Code, Error, Peer};
 use crate::scheme::{NameList, Scheme};
-use crate::session::copy_bounded;
+use crate::session::{ClientType, copy_bounded};
 use core::ops::Range;
 
 /// The most bytes of a handshake nonce; the least are 16.
@@ -23,7 +23,8 @@ pub(crate) struct Hello {
     pub(crate) public_key: Range<usize>,
     pub(crate) device_id: heapless::String<64, u8>,
     pub(crate) platform: heapless::String<32, u8>,
-    pub(crate) client_type: heapless::String<64, u8>,
+    /// `None` for a type that nobody has.
+    pub(crate) client_type: Option<ClientType>,
     pub(crate) client_id: heapless::String<64, u8>,
     pub(crate) offer: Option<OfferFields>,
 }
@@ -31,9 +32,11 @@ pub(crate) struct Hello {
 /// The member `keyAgreement` of a hello.
 #[derive(Debug, Default)]
 pub(crate) struct OfferFields {
-    pub(crate) schemes: NameList,
+    /// Where the names stand in the buffer: [`names_at`].
+    pub(crate) schemes: Range<usize>,
     pub(crate) nonce: Nonce,
-    pub(crate) features: NameList,
+    /// As `schemes`; empty where there is no such member.
+    pub(crate) features: Range<usize>,
     pub(crate) kid: Option<KeyId>,
 }
 
@@ -70,6 +73,15 @@ fn names(value: Value<'_>, list: &mut NameList) -> Result<(), Error> {
     Ok(())
 }
 
+/// Reads the names that an offer has found at `range` into `list`: lists are large, and one at a time is enough.
+#[inline(never)] // one frame less in its caller's
+pub(crate) fn names_at(buffer: &[u8], range: &Range<usize>, list: &mut NameList) -> Result<(), Error> {
+    match buffer.get(range.clone()) {
+        Some([]) => Ok(()),
+        text => names(json::value(text.unwrap_or_default())?, list),
+    }
+}
+
 #[inline(never)] // one frame less in its caller's
 fn kid(value: Value<'_>) -> Result<KeyId, Error> {
     let mut room = [0; KeyId::LEN];
@@ -100,7 +112,7 @@ impl Hello {
         let key = string(key)?.range();
         self.device_id = claim(device_id)?;
         self.platform = claim(platform)?;
-        self.client_type = claim(kind)?;
+        self.client_type = ClientType::from_name(&claim::<64>(kind)?);
         self.client_id = claim(client_id)?;
         if let Some(offer) = offer {
             OfferFields::read(offer, &mut self.offer)?;
@@ -121,16 +133,21 @@ impl OfferFields {
     fn fill(&mut self, value: Value<'_>) -> Result<(), Error> {
         let [schemes, offered_nonce, features, identity] =
             value.members(&["supportedSchemes", "nonce", "features", "identity"])?;
-        names(required(schemes)?, &mut self.schemes)?;
-        if self.schemes.is_empty() {
+        let mut list = NameList::new();
+        let schemes = required(schemes)?;
+        names(schemes, &mut list)?;
+        if list.is_empty() {
             return Err(Peer::Malformed.into());
         }
+        self.schemes = schemes.range();
         let identity = identity.map(|identity| identity.members(&["kid"])).transpose()?;
         let mut room = [0; MAX_NONCE];
         let nonce = nonce(string(offered_nonce)?, &mut room)?;
         self.nonce = Nonce::from_slice(nonce).map_err(|_| Peer::Malformed)?;
         if let Some(features) = features {
-            names(features, &mut self.features)?;
+            list = NameList::new();
+            names(features, &mut list)?;
+            self.features = features.range();
         }
         self.kid = identity.map(|[text]| kid(required(text)?)).transpose()?;
         Ok(())
