@@ -1,11 +1,12 @@
 //! The slow operations of both roles, awaited between the same steps.
 
-use super::{ClientHandshake, ClientNeed, ServerError, ServerHandshake, ServerNeed};
+use super::client::{ClientMachine, ClientNeed, binding::ClientBinding};
+use super::{ServerError, ServerHandshake, ServerNeed};
 use crate::crypto::{AsyncProvider, AsyncSigner, AsyncVerifier, Provider};
 use crate::error::Error;
 
-impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientHandshake<'_, P, TOKEN, OUTSTANDING> {
-    /// As [`ClientHandshake::compute`]. When the future is dropped, the key that it worked on is gone, and what remains is
+impl<P: Provider, B: ClientBinding<P>> ClientMachine<P, B> {
+    /// As [`ClientMachine::compute`]. When the future is dropped, the key that it worked on is gone, and what remains is
     /// a handshake without a way on: drop it, too.
     ///
     /// # Errors
@@ -34,7 +35,7 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientHandshake<
 }
 
 impl<P: Provider> ServerHandshake<P> {
-    /// As [`ServerHandshake::compute`], and as [`ClientHandshake::compute_async`] when the future is dropped.
+    /// As [`ServerHandshake::compute`], and as [`ClientMachine::compute_async`] when the future is dropped.
     ///
     /// # Errors
     /// Those of the steps.

@@ -21,9 +21,13 @@ macro_rules! take {
 mod asynchronous;
 pub mod client;
 pub mod dynamic_key;
+pub mod key_agreement;
+mod members;
 pub mod server;
 
-pub use client::{ClientConfig, ClientHandshake, ClientNeed, Verification};
+pub use client::{
+    ClientConfig, ClientHandshake, ClientNeed, KeyAgreementClient, KeyAgreementConfig, Verification,
+};
 pub use server::{
     Claims, ClientPolicy, Refusal, ServerError, ServerFacts, ServerHandshake, ServerNeed, ServerPolicy,
 };
