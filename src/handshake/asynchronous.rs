@@ -1,7 +1,7 @@
 //! The slow operations of both roles, awaited between the same steps.
 
 use super::client::{ClientMachine, ClientNeed, binding::ClientBinding};
-use super::{ServerError, ServerHandshake, ServerNeed};
+use super::server::{ServerError, ServerMachine, ServerNeed, binding::ServerBinding};
 use crate::crypto::{AsyncProvider, AsyncSigner, AsyncVerifier, Provider};
 use crate::error::Error;
 
@@ -34,8 +34,8 @@ impl<P: Provider, B: ClientBinding<P>> ClientMachine<P, B> {
     }
 }
 
-impl<P: Provider> ServerHandshake<P> {
-    /// As [`ServerHandshake::compute`], and as [`ClientMachine::compute_async`] when the future is dropped.
+impl<P: Provider, B: ServerBinding<P>> ServerMachine<P, B> {
+    /// As [`ServerMachine::compute`], and as [`ClientMachine::compute_async`] when the future is dropped.
     ///
     /// # Errors
     /// Those of the steps.
@@ -55,7 +55,7 @@ impl<P: Provider> ServerHandshake<P> {
         }
     }
 
-    /// As [`ServerHandshake::sign`].
+    /// As [`ServerMachine::sign`].
     ///
     /// # Errors
     /// Those of the steps.

@@ -191,8 +191,8 @@ pub struct ServerAgreement<P: Provider> {
     pub(crate) scheme: Scheme,
     pub(crate) ends: Timestamp,
     pub(crate) keys: Keys<P>,
-    /// The instance: the first four bytes of its fields' nonces.
-    pub(crate) prefix: [u8; 4],
+    /// The first four bytes of its fields' nonces.
+    pub(crate) instance: u32,
 }
 
 /// Counters for fields of one response, given out by the store: each seals once.
@@ -281,7 +281,7 @@ impl<P: Provider> ServerAgreement<P> {
             return Err(Error::SessionExhausted);
         }
         counters.next = counter.saturating_add(1);
-        let nonce = WireNonce::new(self.prefix, counter);
+        let nonce = WireNonce::new(self.instance.to_be_bytes(), counter);
         let scope = Scope { reference: &self.id, call, status: Some(status) };
         field::seal(provider, &self.keys.server, nonce, scope, name, buffer, len)
     }
