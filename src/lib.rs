@@ -13,6 +13,7 @@
 //! | [`agreement`] | transcript, key schedule, proof |
 //! | [`nonce`], [`replay`] | counters going out, windows and sets coming in |
 //! | [`envelope`] | sealed and opened in place |
+//! | [`field`] | single fields of Key Agreement, likewise |
 //! | [`request`] | the plaintext of a request |
 //! | [`Error`], [`Code`] | what can go wrong, and the codes of the wire |
 //! | [`session`] | what a handshake leaves: seals, opens, ends |
@@ -41,6 +42,7 @@ pub mod conformance;
 pub mod crypto;
 pub mod envelope;
 mod error;
+pub mod field;
 pub mod gateway;
 pub mod handshake;
 pub mod jose;

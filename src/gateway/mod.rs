@@ -6,6 +6,7 @@
 //! ```
 
 mod admitted;
+pub mod agreements;
 pub mod allowlist;
 pub mod clients;
 pub mod forward;
@@ -17,6 +18,7 @@ pub mod status;
 pub mod token;
 
 pub use admitted::{Admitted, Opened, Reply, Responder, Sealed};
+pub use agreements::{AgreementStore, FixedAgreements};
 pub use allowlist::{Allowlist, Rule};
 pub use clients::{Clients, KnownClient, RegisteredIdentity};
 pub use head::Head;

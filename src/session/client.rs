@@ -26,7 +26,8 @@ pub struct Session<P: Provider, const TOKEN: usize, const OUTSTANDING: usize = 1
 }
 
 /// What seals and opens for a session.
-pub(crate) struct Keys<P: Provider, const OUTSTANDING: usize> {
+#[expect(missing_debug_implementations, reason = "there is nothing to show but secrets")]
+pub struct Keys<P: Provider, const OUTSTANDING: usize> {
     pub(crate) sealer: Sealer<P>,
     pub(crate) opener: Opener<P, OUTSTANDING>,
     pub(crate) exporter: Option<P::Secret>,

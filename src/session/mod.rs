@@ -1,9 +1,11 @@
 //! What a handshake leaves: a session, which seals and opens, and ends.
 
+pub mod agreement;
 pub mod client;
 pub mod clock;
 pub mod server;
 
+pub use agreement::{Agreement, FieldCounters, ServerAgreement};
 pub use client::{Exchange, Facts, Opener, Sealer, Session};
 pub use clock::{Expiry, Now, Uptime};
 pub use server::{ClaimedIdentity, Committed, Opened, ServerSession};

@@ -28,7 +28,8 @@ pub struct ServerSession<P: Provider> {
 }
 
 /// What the gateway draws from the agreement.
-pub(crate) struct Keys<P: Provider> {
+#[expect(missing_debug_implementations, reason = "there is nothing to show but secrets")]
+pub struct Keys<P: Provider> {
     pub(crate) requests: Traffic<P::TrafficKey>,
     pub(crate) responses: Traffic<P::TrafficKey>,
     /// The first four bytes of the responses' nonces: random with the top bit set in plain mode, else the instance.

@@ -4,68 +4,28 @@
 //! Hello ─▶ Generate ─▶ Agree ─▶ Answer ─▶ Sign ─▶ Finish        (without an identity, and in plain mode, no Sign)
 //! ```
 
+pub(super) mod binding;
+mod dynamic_key;
+mod key_agreement;
 mod policy;
 mod refusal;
-mod settled;
 
+pub use dynamic_key::{DynamicKey, ServerFacts};
+pub use key_agreement::{KeyAgreement, KeyAgreementFacts, KeyAgreementPolicy};
 pub use policy::{Claims, ClientPolicy, ServerPolicy};
 pub use refusal::{Refusal, ServerError};
 
-use super::HANDSHAKE_NONCE_LEN;
-use super::dynamic_key::{AnswerMessage, ChoiceMessage, Hello, fill_signature};
 use crate::agreement::proof::{Role, Statement};
-use crate::agreement::schedule::{PlainKdf, Schedule};
+use crate::agreement::schedule::Schedule;
 use crate::codec::spki::{Group, PublicKey};
-use crate::codec::timestamp::{self, Timestamp};
 use crate::crypto::provider::{CryptoError, HASH_LEN, Provider};
-use crate::crypto::{KeyId, Signature, Signer};
+use crate::crypto::{Signature, Signer};
 #[cfg(doc)]
 use crate::error::Code;
 use crate::error::{Error, Misuse};
-use crate::log::{debug, format_as};
-use crate::session::server::Keys;
-use crate::session::{ClientFacts, Mode, ServerSession, is_session_id, is_token};
+use crate::log::format_as;
+use binding::ServerBinding;
 use core::fmt;
-use settled::Settled;
-
-/// What the server gives a session, for [`ServerHandshake::answer`]. The token is never printed.
-#[derive(Clone, Copy)]
-pub struct ServerFacts<'a> {
-    /// `[A-Za-z0-9._~-]{1,64}` with at least 128 random bits.
-    pub session_id: &'a str,
-    /// `[A-Za-z0-9._~+/=-]{1,4096}`.
-    pub token: &'a str,
-    /// The token's expiry in Unix seconds; 0 is with the session.
-    pub expire_token: u64,
-    /// The session's end.
-    pub expires_at: Timestamp,
-    /// The session's length in seconds.
-    pub expires_in: u64,
-    /// The instance of the gateway, unique in its fleet: the first four bytes of its responses' nonces.
-    pub instance: u32,
-    /// The identity that will sign, where there is one.
-    pub identity: Option<KeyId>,
-    /// How plain mode derives its key.
-    pub plain: PlainKdf<'a>,
-}
-
-impl fmt::Debug for ServerFacts<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerFacts")
-            .field("session_id", &self.session_id)
-            .field("expires_at", &self.expires_at)
-            .field("expires_in", &self.expires_in)
-            .field("instance", &self.instance)
-            .field("identity", &self.identity)
-            .finish_non_exhaustive()
-    }
-}
-
-format_as! {
-    [] ServerFacts<'_>,
-    facts => "ServerFacts {{ session_id: {}, expires_at: {}, expires_in: {}, instance: {}, identity: {} }}",
-    facts.session_id, facts.expires_at, facts.expires_in, facts.instance, facts.identity
-}
 
 /// What a [`ServerHandshake`] needs next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,14 +47,22 @@ pub enum ServerNeed {
     Nothing,
 }
 
-/// The server's handshake, up to the answer and the session.
-pub struct ServerHandshake<P: Provider> {
-    state: State<P>,
-    settled: Settled,
+/// The server's handshake with Dynamic Key V2 (§2.1), up to the answer and the session.
+pub type ServerHandshake<P> = ServerMachine<P, DynamicKey>;
+
+/// The server's handshake with Key Agreement (§3), up to the response and the
+/// [`ServerAgreement`](crate::session::ServerAgreement).
+pub type KeyAgreementServer<P> = ServerMachine<P, KeyAgreement>;
+
+/// The server's handshake with the messages of the binding `B`: [`ServerHandshake`] or [`KeyAgreementServer`].
+pub struct ServerMachine<P: Provider, B: ServerBinding<P>> {
+    state: State<P, B::Keys>,
+    /// What hello and answer settle. It is large and does not move with the state.
+    settled: B,
 }
 
 #[allow(clippy::large_enum_variant, reason = "one state at a time, in place: there is no heap")]
-enum State<P: Provider> {
+enum State<P: Provider, K> {
     Hello,
     /// The peer's key.
     Generate(PublicKey),
@@ -102,30 +70,33 @@ enum State<P: Provider> {
     Agree(P::EphemeralKey, PublicKey, PublicKey),
     Agreeing(PublicKey),
     Answer(P::SharedSecret, PublicKey),
-    Sign(Keys<P>),
-    Finish(Keys<P>),
+    Sign(K),
+    Finish(K),
     Failed,
 }
 
-impl<P: Provider> fmt::Debug for ServerHandshake<P> {
+impl<P: Provider, B: ServerBinding<P>> fmt::Debug for ServerMachine<P, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerHandshake").field("need", &self.need()).finish_non_exhaustive()
     }
 }
 
-format_as! { [P: Provider] ServerHandshake<P>, handshake => "ServerHandshake {{ need: {} }}", handshake.need() }
+format_as! {
+    [P: Provider, B: ServerBinding<P>] ServerMachine<P, B>,
+    handshake => "ServerHandshake {{ need: {} }}", handshake.need()
+}
 
-impl<P: Provider> Default for ServerHandshake<P> {
+impl<P: Provider, B: ServerBinding<P>> Default for ServerMachine<P, B> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<P: Provider> ServerHandshake<P> {
+impl<P: Provider, B: ServerBinding<P>> ServerMachine<P, B> {
     /// Awaits a hello.
     #[must_use]
     pub const fn new() -> Self {
-        Self { state: State::Hello, settled: Settled::NOTHING }
+        Self { state: State::Hello, settled: B::NOTHING }
     }
 
     /// What it needs next.
@@ -133,7 +104,7 @@ impl<P: Provider> ServerHandshake<P> {
     pub const fn need(&self) -> ServerNeed {
         match &self.state {
             State::Hello => ServerNeed::Hello,
-            State::Generate(_) => ServerNeed::Generate(self.settled.scheme.group()),
+            State::Generate(peer) => ServerNeed::Generate(peer.group()),
             State::Agree(..) | State::Agreeing(_) => ServerNeed::Agree,
             State::Answer(..) => ServerNeed::Answer,
             State::Sign(_) => ServerNeed::Sign,
@@ -147,27 +118,6 @@ impl<P: Provider> ServerHandshake<P> {
             State::Failed => Misuse::HandshakeFailed.into(),
             _ => Misuse::WrongTurn.into(),
         }
-    }
-
-    /// Takes the hello that fills `body` (its key is decoded in place) and chooses the scheme. The checks come in the
-    /// order of §2.1: JSON shape → client → mode → common scheme → key → the key's group.
-    ///
-    /// # Errors
-    /// [`ServerError::Refuse`] with the code of §2.6.
-    #[inline(never)]
-    pub fn hello(
-        &mut self,
-        provider: &mut P,
-        policy: &impl ServerPolicy,
-        body: &mut [u8],
-    ) -> Result<(), ServerError> {
-        take!(self, State::Hello => ());
-        let mut hello = Hello::default();
-        hello.read(body)?;
-        let peer = self.settled.hello(provider, policy, &hello, body)?;
-        self.state = State::Generate(peer);
-        debug!("hello accepted: {}", self.settled.scheme);
-        Ok(())
     }
 
     /// Takes the outcome of [`Provider::generate`].
@@ -211,86 +161,20 @@ impl<P: Provider> ServerHandshake<P> {
         Ok(())
     }
 
-    /// Whose session it will be, once the hello was accepted and until the answer is written.
-    #[must_use]
-    pub const fn client(&self) -> Option<&ClientFacts> {
-        match self.need() {
-            ServerNeed::Generate(_) | ServerNeed::Agree | ServerNeed::Answer => Some(&self.settled.client),
-            _ => None,
-        }
-    }
-
-    /// Derives the keys and writes the answer to the front of `out`, its signature left blank where there is an identity.
-    /// Returns its length.
-    ///
-    /// # Errors
-    /// [`ServerError::Misuse`] with [`Error::BufferTooSmall`], whose `needed` is exact, or
-    /// [`Misuse::InvalidConfiguration`] for facts outside §2.1: nothing has changed. [`ServerError::Refuse`] when the
-    /// provider fails.
-    #[inline(never)]
-    pub fn answer(
-        &mut self,
-        provider: &mut P,
-        facts: &ServerFacts<'_>,
-        out: &mut [u8],
-    ) -> Result<usize, ServerError> {
-        let State::Answer(_, public) = &self.state else {
-            return Err(ServerError::Misuse(self.wrong_turn()));
-        };
-        if !is_session_id(facts.session_id) || !is_token(facts.token) {
-            return Err(ServerError::Misuse(Misuse::InvalidConfiguration.into()));
-        }
-        let (mut der, mut time) = ([0; Group::MAX_OWN_SPKI_LEN], [0; timestamp::LEN]);
-        let identity = facts.identity.as_ref().filter(|_| self.settled.mode != Mode::Plain);
-        let mut message = AnswerMessage {
-            public_key: public.write_spki(&mut der).map_err(Error::from)?,
-            session_id: facts.session_id,
-            token: facts.token,
-            expire_token: facts.expire_token,
-            expires_at: facts.expires_at.write(&mut time).map_err(Error::from)?,
-            choice: (self.settled.mode != Mode::Plain).then_some(ChoiceMessage {
-                scheme: self.settled.scheme,
-                nonce: [0; HANDSHAKE_NONCE_LEN],
-                expires_in: facts.expires_in,
-                proof: [0; HASH_LEN],
-                kid: identity,
-            }),
-        };
-        let needed = message.length();
-        if out.len() < needed {
-            return Err(ServerError::Misuse(Error::BufferTooSmall { needed }));
-        }
-
-        let z = take!(self, State::Answer(z, _) => z);
-        self.settled.name(facts)?;
-        let keys = match self.settled.mode {
-            Mode::Plain => Keys::plain(provider, &facts.plain, z, facts.session_id)?,
-            _ => self.confirm(provider, z, facts.instance, &mut message)?,
-        };
-        let length = message.write(out).map_err(Error::from)?;
-        self.state = if identity.is_some() { State::Sign(keys) } else { State::Finish(keys) };
-        Ok(length)
-    }
-
-    /// Ends the transcript, draws the keys and puts the proof into the answer.
+    /// Draws proof and keys from Z and the transcript, which is complete.
     #[inline(never)] // one frame less in its caller's
     fn confirm(
-        &mut self,
+        &self,
         provider: &mut P,
         z: P::SharedSecret,
         instance: u32,
-        message: &mut AnswerMessage<'_>,
-    ) -> Result<Keys<P>, ServerError> {
-        let choice = message.choice.as_mut().ok_or(Error::Misuse(Misuse::WrongTurn))?;
-        provider.fill(&mut choice.nonce)?;
-        self.settled.answer(message)?;
-        let hash = &self.settled.hash;
+        proof: &mut [u8; HASH_LEN],
+    ) -> Result<B::Keys, ServerError> {
+        let hash = self.settled.transcript();
         let schedule = Schedule::new(provider, hash, z);
         let schedule = schedule.as_ref().map_err(|error| *error)?; // where it is: a PRK is large
-        if let Some(choice) = &mut message.choice {
-            choice.proof = schedule.proof(provider, hash)?;
-        }
-        Ok(Keys::derive(provider, schedule, self.settled.scheme.aead(), instance)?)
+        *proof = schedule.proof(provider, hash)?;
+        Ok(B::keys(provider, schedule, self.settled.scheme().aead(), instance)?)
     }
 
     /// What the server's identity has to sign, 54 bytes.
@@ -299,7 +183,7 @@ impl<P: Provider> ServerHandshake<P> {
     /// [`Misuse::WrongTurn`].
     pub fn statement(&self) -> Result<Statement, ServerError> {
         match &self.state {
-            State::Sign(_) => Ok(Statement::new(Role::Server, &self.settled.hash)),
+            State::Sign(_) => Ok(Statement::new(Role::Server, self.settled.transcript())),
             _ => Err(ServerError::Misuse(self.wrong_turn())),
         }
     }
@@ -315,7 +199,7 @@ impl<P: Provider> ServerHandshake<P> {
         answer: &mut [u8],
     ) -> Result<(), ServerError> {
         let keys = take!(self, State::Sign(keys) => keys);
-        fill_signature(answer, &outcome?)?;
+        B::fill_signature(answer, &outcome?)?;
         self.state = State::Finish(keys);
         Ok(())
     }
@@ -326,7 +210,7 @@ impl<P: Provider> ServerHandshake<P> {
     /// [`Misuse::WrongTurn`] when a step is missing, [`Misuse::HandshakeFailed`] when one failed, or when the session was
     /// taken.
     #[inline(never)]
-    pub fn finish(&mut self) -> Result<ServerSession<P>, ServerError> {
+    pub fn finish(&mut self) -> Result<B::Session, ServerError> {
         let keys = take!(self, State::Finish(keys) => keys);
         Ok(self.settled.session(keys))
     }
