@@ -188,11 +188,7 @@ impl Steps for HostKdf {
         software(token).expand_bytes(prk, info, out)
     }
 
-    fn mac(
-        token: &Token,
-        key: &Secret<HASH_LEN>,
-        message: &[&[u8]],
-    ) -> Result<[u8; HASH_LEN], CryptoError> {
+    fn mac(token: &Token, key: &Secret<HASH_LEN>, message: &[&[u8]]) -> Result<[u8; HASH_LEN], CryptoError> {
         software(token).mac(key, message)
     }
 }

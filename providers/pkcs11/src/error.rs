@@ -170,6 +170,9 @@ pub(crate) const fn is_loss(error: &Error) -> bool {
 pub(crate) const fn is_vague(error: &Error) -> bool {
     matches!(
         error,
-        Error::Pkcs11(RvError::GeneralError | RvError::FunctionFailed | RvError::DataInvalid, Function::Decrypt)
+        Error::Pkcs11(
+            RvError::GeneralError | RvError::FunctionFailed | RvError::DataInvalid,
+            Function::Decrypt
+        )
     )
 }

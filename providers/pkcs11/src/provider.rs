@@ -68,7 +68,11 @@ impl<D: Derivation> Hsm<D> {
     ///
     /// # Errors
     /// As [`Provider::agree`].
-    pub fn agree_with(&mut self, key: &AgreementKey, peer: &PublicKey) -> Result<D::SharedSecret, CryptoError> {
+    pub fn agree_with(
+        &mut self,
+        key: &AgreementKey,
+        peer: &PublicKey,
+    ) -> Result<D::SharedSecret, CryptoError> {
         self.agreed(key.token(), key.private(), peer)
     }
 

@@ -113,10 +113,7 @@ impl Token {
     }
 
     /// Does something in the session.
-    pub(crate) fn with<T>(
-        &self,
-        act: impl FnOnce(&Session) -> Result<T, Error>,
-    ) -> Result<T, CryptoError> {
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&Session) -> Result<T, Error>) -> Result<T, CryptoError> {
         self.with_or(act, |error, _| crypto(error))
     }
 

@@ -4,21 +4,9 @@
 mod support;
 
 use dynamic_key::conformance::{self, Bench, ROOM, Subject};
-use dynamic_key::crypto::software::{PinnedKey, Pins};
-use dynamic_key::crypto::{CryptoError, KeyId, Signature, Verified, Verifier};
 use dynamic_key_pkcs11::Hsm;
 use getrandom::SysRng;
-use support::{Beside, alone, open};
-
-/// As a client pins.
-fn verify(
-    point: &[u8; 65],
-    kid: &KeyId,
-    message: &[u8],
-    signature: &Signature,
-) -> Result<Verified, CryptoError> {
-    Pins(&[PinnedKey::from_point(point)?]).verify(kid, message, signature)
-}
+use support::{Beside, alone, open, verify};
 
 #[test]
 fn the_whole_kit_passes_with_the_derivation_on_the_host() {

@@ -1,10 +1,21 @@
 //! The token that `check` has made, and what the tests share.
 #![allow(dead_code, unreachable_pub, reason = "not every test uses all of it")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails should panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test that fails should panic"
+)]
+
+pub mod pair;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::object::Attribute;
 use cryptoki::session::Session;
+use dynamic_key::crypto::software::{PinnedKey, Pins};
+use dynamic_key::crypto::{CryptoError, KeyId, Signature, Verified, Verifier};
 use dynamic_key_pkcs11::{Pin, Token, Which};
 use std::env;
 use std::path::PathBuf;
@@ -34,6 +45,16 @@ pub fn pin() -> Pin {
 
 pub fn open() -> Token {
     Token::open(&module(), Which::Label(&label()), Some(&pin())).expect("the token opens")
+}
+
+/// As a client pins.
+pub fn verify(
+    point: &[u8; 65],
+    kid: &KeyId,
+    message: &[u8],
+    signature: &Signature,
+) -> Result<Verified, CryptoError> {
+    Pins(&[PinnedKey::from_point(point)?]).verify(kid, message, signature)
 }
 
 /// The module behind the crate's back: the same library, and so the same sessions.
