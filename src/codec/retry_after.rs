@@ -164,7 +164,7 @@ mod tests {
             let fixed = |name: &str| format!("{name}, {date} {month} {year} {time} GMT");
             assert_eq!(RetryAfter::parse(fixed(&name[..3]).as_bytes()), expected, "{text}");
             assert_eq!(RetryAfter::parse(fixed(&DAYS[(day as usize + 1) % 7][..3]).as_bytes()), None);
-            let padded = if date.starts_with('0') { format!(" {}", &date[1..]) } else { date.into() };
+            let padded = date.strip_prefix('0').map_or(date.into(), |digit| format!(" {digit}"));
             let asctime = format!("{} {month} {padded} {time} {year}", &name[..3]);
             assert_eq!(RetryAfter::parse(asctime.as_bytes()), expected, "{asctime}");
             if (1970..2070).contains(&year.parse::<u32>().unwrap()) {
