@@ -19,6 +19,7 @@
 //! | [`session`] | what a handshake leaves: seals, opens, ends |
 //! | [`handshake`] | the stepped machines of both roles |
 //! | [`jose`] | JSON Web Tokens, a side branch |
+//! | [`token`] | tokens of an issuer, kept fresh |
 //! | [`transport`] | carriers of requests and answers; HTTP/1.1 |
 //! | [`client`] | the paved path of a device |
 //! | [`gateway`] | the paved path of a server |
@@ -53,6 +54,7 @@ pub mod request;
 pub mod scheme;
 mod secret;
 pub mod session;
+pub mod token;
 pub mod transport;
 
 pub use error::{Code, Error, Incompatible, Misuse, Peer};
