@@ -200,6 +200,66 @@ pub fn url_decode<'o>(text: &[u8], out: &'o mut [u8]) -> Result<&'o [u8], Base64
     Ok(out)
 }
 
+/// As [`url_encode`], within one buffer: the `len` bytes at its start become their base64url at its start, and the length of
+/// the text is returned.
+///
+/// # Errors
+///
+/// [`BufferTooSmall`] where the text ends past the end of the buffer; nothing is written then.
+pub fn url_encode_in_place(buffer: &mut [u8], len: usize) -> Result<usize, BufferTooSmall> {
+    let needed = url_encoded_len(len);
+    if needed > buffer.len() {
+        return Err(BufferTooSmall { needed });
+    }
+    // From back to front, as in [`encode_in_place`].
+    let mut end = len;
+    while end > 0 {
+        let piece_len = match end % BYTES {
+            0 => BYTES,
+            rest => rest,
+        };
+        let from = end.wrapping_sub(piece_len);
+        let mut piece = [0; BYTES];
+        copy_head(buffer.get(from..).unwrap_or_default(), &mut piece, piece_len);
+        let text = buffer.get_mut(url_encoded_len(from)..).unwrap_or_default();
+        url_encode(piece.get(..piece_len).unwrap_or_default(), text)?;
+        end = from;
+    }
+    Ok(needed)
+}
+
+/// As [`url_decode`], within one buffer: all of `text` is replaced by its bytes, whose number is returned, at the start of
+/// the slice.
+///
+/// # Errors
+///
+/// [`Base64Error::Malformed`]; what `text` then holds is of no use.
+pub fn url_decode_in_place(text: &mut [u8]) -> Result<usize, Base64Error> {
+    if text.len() % 4 == 1 {
+        return Err(Base64Error::Malformed);
+    }
+    let len = decoded_len_bound(text.len());
+    let mut judge = Judge::new();
+    // From front to back: what is written never reaches what is still to be read.
+    let (mut from, mut to) = (0_usize, 0_usize);
+    while from < text.len() {
+        let piece_len = text.len().wrapping_sub(from).min(CHARACTERS);
+        let (mut piece, mut bytes) = ([0; CHARACTERS], [0; BYTES]);
+        for (to, from) in piece.iter_mut().zip(text.get(from..).unwrap_or_default()) {
+            *to = character_of_url(*from);
+        }
+        let decoded = decoded_len_bound(piece_len);
+        if let (Some(piece), Some(bytes)) = (piece.get(..piece_len), bytes.get_mut(..decoded)) {
+            decode_piece(piece, bytes, &mut judge);
+        }
+        copy_head(&bytes, text.get_mut(to..).unwrap_or_default(), decoded);
+        from = from.wrapping_add(piece_len);
+        to = to.wrapping_add(decoded);
+    }
+    judge.verdict()?;
+    Ok(len)
+}
+
 /// As [`url_encode`], for secrets.
 ///
 /// # Errors

@@ -6,8 +6,8 @@ use super::{Bench, Failure, Property, ROOM, Subject};
 use crate::agreement::schedule::PlainKdf;
 use crate::codec::timestamp::Timestamp;
 use crate::crypto::software::{PinnedKey, Pins};
-use crate::crypto::{CryptoError, KeyId, Nobody, Provider, Signature, Signer, Verified, Verifier};
-use crate::envelope::Envelope;
+use crate::crypto::{CryptoError, KeyId, Provider, Signature, Signer, Verified, Verifier};
+use crate::envelope::{Envelope, introduce};
 use crate::error::{Error, Peer};
 use crate::handshake::{
     Claims, ClientConfig, ClientHandshake, ClientNeed, ClientPolicy, ServerError, ServerFacts,
@@ -23,7 +23,7 @@ const TOKEN: usize = 16;
 const LENGTHS: [usize; 4] = [0, 1, 256, 1024];
 
 /// The subject as client and as gateway, in every mode and scheme that its algorithms allow, with the software provider at the
-/// other end: handshake, in mutual mode with the client's signature, messages both ways, changed ones refused, keys exported.
+/// other end: handshake, messages both ways, changed ones refused, keys exported.
 ///
 /// # Errors
 /// The first property that does not hold.
@@ -60,21 +60,6 @@ struct Case {
     number: usize,
 }
 
-/// The identities of both ends, as far as the mode knows them.
-struct Signers<'s> {
-    client: Option<&'s mut dyn Signer>,
-    gateway: Option<&'s mut dyn Signer>,
-}
-
-impl Case {
-    fn signers<'s>(self, client: &'s mut impl Signer, gateway: &'s mut impl Signer) -> Signers<'s> {
-        Signers {
-            client: Some(client).filter(|_| self.mode == Mode::Mutual).map(|signer| signer as _),
-            gateway: Some(gateway).filter(|_| self.mode >= Mode::Pinned).map(|signer| signer as _),
-        }
-    }
-}
-
 #[inline(never)]
 fn as_client<P, S, V, R>(
     subject: &mut Subject<'_, P, S, V>,
@@ -87,16 +72,17 @@ where
     V: FnMut(&[u8; 65], &KeyId, &[u8], &Signature) -> Result<Verified, CryptoError>,
     R: TryCryptoRng,
 {
+    let property = Property::ClientHandshake;
     let mut identity = identity()?;
     let key = Property::Reference.succeeds(case.number, identity.public())?;
+    let pins = [property.succeeds(case.number, PinnedKey::from_point(&subject.point))?];
     let mut verifier = Trusting { point: *key.point(), verify: &mut subject.verify };
-    let signers = case.signers(&mut *subject.signer, &mut identity);
+    let signers = Signers::of(case.mode, &mut *subject.signer, &mut identity);
     let mut pair = Pair { client: &mut *subject.provider, gateway: &mut bench.software };
-    let shaken = pair.shake(signers, &mut verifier, bench.room, case);
-    let (sessions, introduction) = Property::ClientHandshake.succeeds(case.number, shaken)?;
-    let own = Property::ClientHandshake.succeeds(case.number, PinnedKey::from_point(&subject.point))?;
-    let introduced = introduce(&sessions.1, introduction, &mut Pins(&[own]));
-    Property::ClientHandshake.succeeds(case.number, introduced)?;
+    let outcome = pair.shake(signers, &mut verifier, bench.room, case);
+    let (mut sessions, introduction) = property.succeeds(case.number, outcome)?;
+    let introduced = pair.introduce(&mut sessions, introduction, &mut Pins(&pins), bench.room);
+    property.succeeds(case.number, introduced)?;
     pair.talk(sessions, bench.room, Property::ClientMessages, case.number)
 }
 
@@ -112,32 +98,35 @@ where
     V: FnMut(&[u8; 65], &KeyId, &[u8], &Signature) -> Result<Verified, CryptoError>,
     R: TryCryptoRng,
 {
-    let pin = Property::GatewayHandshake.succeeds(case.number, PinnedKey::from_point(&subject.point))?;
-    let pins = [pin];
+    let property = Property::GatewayHandshake;
     let mut identity = identity()?;
     let key = Property::Reference.succeeds(case.number, identity.public())?;
-    let signers = case.signers(&mut identity, &mut *subject.signer);
+    let pins = [property.succeeds(case.number, PinnedKey::from_point(&subject.point))?];
+    let signers = Signers::of(case.mode, &mut identity, &mut *subject.signer);
     let mut pair = Pair { client: &mut bench.software, gateway: &mut *subject.provider };
-    let shaken = match case.mode {
-        Mode::Pinned | Mode::Mutual => pair.shake(signers, &mut Pins(&pins), bench.room, case),
-        _ => pair.shake(signers, &mut Nobody, bench.room, case),
-    };
-    let (sessions, introduction) = Property::GatewayHandshake.succeeds(case.number, shaken)?;
+    let outcome = pair.shake(signers, &mut Pins(&pins), bench.room, case);
+    let (mut sessions, introduction) = property.succeeds(case.number, outcome)?;
     let mut verifier = Trusting { point: *key.point(), verify: &mut subject.verify };
-    let introduced = introduce(&sessions.1, introduction, &mut verifier);
-    Property::GatewayHandshake.succeeds(case.number, introduced)?;
+    let introduced = pair.introduce(&mut sessions, introduction, &mut verifier, bench.room);
+    property.succeeds(case.number, introduced)?;
     pair.talk(sessions, bench.room, Property::GatewayMessages, case.number)
 }
 
-/// The gateway's verification of the client, where that claims an identity.
-fn introduce<G: Provider>(
-    session: &ServerSession<G>,
-    introduction: Option<Signature>,
-    verifier: &mut impl Verifier,
-) -> Result<(), CryptoError> {
-    let Some(claimed) = session.claimed() else { return Ok(()) };
-    let signature = introduction.ok_or(CryptoError::Failed)?;
-    verifier.verify(claimed.kid(), claimed.statement().as_bytes(), &signature).map(drop)
+/// Who signs.
+struct Signers<'s> {
+    /// From mutual mode on.
+    client: Option<&'s mut dyn Signer>,
+    /// From pinned mode on.
+    gateway: Option<&'s mut dyn Signer>,
+}
+
+impl<'s> Signers<'s> {
+    fn of(mode: Mode, client: &'s mut dyn Signer, gateway: &'s mut dyn Signer) -> Self {
+        Self {
+            client: (mode >= Mode::Mutual).then_some(client),
+            gateway: (mode >= Mode::Pinned).then_some(gateway),
+        }
+    }
 }
 
 /// The subject's way to verify, as a verifier that trusts one key.
@@ -180,6 +169,8 @@ struct Pair<'p, C, G> {
 }
 
 type Sessions<C, G> = (Session<C, TOKEN>, ServerSession<G>);
+/// The sessions of both ends, and the client's signature.
+type Shaken<C, G> = (Sessions<C, G>, Option<Signature>);
 
 impl<C: Provider, G: Provider> Pair<'_, C, G> {
     #[inline(never)]
@@ -189,7 +180,7 @@ impl<C: Provider, G: Provider> Pair<'_, C, G> {
         verifier: &mut impl Verifier,
         buffer: &mut [u8],
         case: Case,
-    ) -> Result<(Sessions<C, G>, Option<Signature>), Error> {
+    ) -> Result<Shaken<C, G>, Error> {
         let schemes = [case.scheme];
         let mut config = ClientConfig::new(ClientType::Internal, "conformance", "subject", "server");
         (config.mode, config.schemes) = (case.mode, &schemes);
@@ -225,6 +216,30 @@ impl<C: Provider, G: Provider> Pair<'_, C, G> {
         }
         let introduction = client.introduction().copied();
         Ok(((client.finish()?, gateway.finish().map_err(error)?), introduction))
+    }
+
+    /// A request with the client's signature, which the gateway verifies: in mutual mode, and only there.
+    #[inline(never)]
+    fn introduce(
+        &mut self,
+        (client, gateway): &mut Sessions<C, G>,
+        introduction: Option<Signature>,
+        verifier: &mut impl Verifier,
+        buffer: &mut [u8],
+    ) -> Result<(), Error> {
+        let Some(signature) = introduction else {
+            return if gateway.claimed().is_none() { Ok(()) } else { Err(Peer::Authentication.into()) };
+        };
+        let (length, _) = client.seal(self.client, Now::UNKNOWN, buffer, 0)?;
+        let length = introduce(buffer, length, &signature)?;
+        let text = buffer.get_mut(..length).unwrap_or_default();
+        let envelope = Envelope::parse(text)?;
+        let signature = envelope.introduction(text)?.ok_or(Peer::Authentication)?;
+        let request = gateway.open(self.gateway, envelope, text)?.committed();
+        let claimed = gateway.claimed().ok_or(Peer::Authentication)?;
+        let _: Verified = verifier.verify(claimed.kid(), claimed.statement().as_bytes(), &signature)?;
+        let sealed = gateway.seal(self.gateway, request, 200, buffer, 0).map_err(|(error, _)| error)?;
+        client.open(self.client, 200, buffer.get_mut(..sealed).unwrap_or_default()).map(drop)
     }
 
     /// Messages both ways; a changed copy of each is refused first.

@@ -8,8 +8,12 @@ pub(crate) mod hash;
 pub mod provider;
 pub mod signature;
 pub mod software;
+#[cfg(feature = "jwe")]
+pub mod wrap;
 
 #[cfg(feature = "async")]
 pub use asynchronous::{AsyncProvider, AsyncSigner, AsyncVerifier};
 pub use provider::{Aead, CryptoError, Provider};
 pub use signature::{KeyId, Nobody, Signature, Signer, Verified, Verifier};
+#[cfg(feature = "jwe")]
+pub use wrap::{KeyWrap, Recipient};

@@ -13,6 +13,36 @@ pub trait Json: Serialize {
     fn json_len(&self) -> usize;
 }
 
+/// Header or payload as they are encoded: JSON, or bytes that are there already.
+pub(super) trait Segment {
+    /// How many bytes are written.
+    fn len(&self) -> usize;
+
+    /// Writes them to `out`, which has exactly that length, and returns how many there were.
+    fn write(&self, out: &mut [u8]) -> Result<usize, JoseError>;
+}
+
+impl<J: Json> Segment for J {
+    fn len(&self) -> usize {
+        self.json_len()
+    }
+
+    fn write(&self, out: &mut [u8]) -> Result<usize, JoseError> {
+        serde_json_core::to_slice(self, out).map_err(|_| JoseError::TooLong)
+    }
+}
+
+impl Segment for &[u8] {
+    fn len(&self) -> usize {
+        <[u8]>::len(self)
+    }
+
+    fn write(&self, out: &mut [u8]) -> Result<usize, JoseError> {
+        out.get_mut(..self.len()).ok_or(JoseError::TooLong)?.copy_from_slice(self);
+        Ok(self.len())
+    }
+}
+
 /// The characters of a JWS whose parts have these lengths in bytes.
 pub(super) const fn compact_len(header: usize, payload: usize, signature: usize) -> usize {
     base64::url_encoded_len(header)
@@ -35,11 +65,11 @@ impl<'o> Unsigned<'o> {
     /// Writes both at the start of `out`.
     pub(super) fn write(
         algorithm: Algorithm,
-        header: &impl Json,
-        payload: &impl Json,
+        header: &impl Segment,
+        payload: &impl Segment,
         out: &'o mut [u8],
     ) -> Result<Self, JoseError> {
-        let needed = compact_len(header.json_len(), payload.json_len(), algorithm.signature_len());
+        let needed = compact_len(header.len(), payload.len(), algorithm.signature_len());
         let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
         let end = put_segment(out, 0, header)?;
         *out.get_mut(end).ok_or(BufferTooSmall { needed })? = b'.';
@@ -79,15 +109,14 @@ impl fmt::Debug for Unsigned<'_> {
 
 format_as! { [] Unsigned<'_>, unsigned => "Unsigned {{ len: {} }}", unsigned.end }
 
-/// Writes `message` at `at` in base64url and returns where it ends. Its JSON is written to the end of `out` first and
+/// Writes `segment` at `at` in base64url and returns where it ends. Its bytes are written to the end of `out` first and
 /// encoded from there, 48 bytes to 64 characters, so that no other buffer is needed. Nothing is overwritten before it was
 /// read: writing gains on reading all the way, and yet ends no later, within `out`.
-fn put_segment(out: &mut [u8], at: usize, message: &impl Json) -> Result<usize, JoseError> {
+fn put_segment(out: &mut [u8], at: usize, segment: &impl Segment) -> Result<usize, JoseError> {
     // No other error can occur: the caller has computed the lengths.
     let too_long = JoseError::TooLong;
-    let start = out.len().checked_sub(message.json_len()).ok_or(too_long)?;
-    let json = out.get_mut(start..).ok_or(too_long)?;
-    let length = serde_json_core::to_slice(message, json).map_err(|_| too_long)?;
+    let start = out.len().checked_sub(segment.len()).ok_or(too_long)?;
+    let length = segment.write(out.get_mut(start..).ok_or(too_long)?)?;
     let (mut rest, mut to) = (start..start.saturating_add(length), at);
     while !rest.is_empty() {
         let mut block = [0; 48];

@@ -2,19 +2,36 @@
 //! caller's choice, never the header's.
 
 mod compact;
+#[cfg(feature = "jwe")]
+#[cfg_attr(docsrs, doc(cfg(feature = "jwe")))]
+pub mod jwe;
 pub mod jwk;
+pub mod jws;
 pub mod jwt;
 mod key;
+mod key_ref;
+#[cfg(feature = "jwe")]
+#[cfg_attr(docsrs, doc(cfg(feature = "jwe")))]
+pub mod package;
 
 pub use compact::{Json, Unsigned};
 pub use key::{Algorithm, Hs256Key, SigningKey, VerifyingKey};
+pub use key_ref::KeyRef;
 
 use crate::codec::BufferTooSmall;
 use crate::codec::base64::Base64Error;
-use crate::codec::json::JsonError;
+use crate::codec::json::{JsonError, Value};
 use crate::crypto::CryptoError;
 use crate::error::{Error, Misuse, Peer};
 use core::fmt;
+
+/// Members that no header may have (§4): they would change what a message means, or name a key that nobody trusts.
+const REFUSED_MEMBERS: [&str; 9] = ["crit", "zip", "b64", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256"];
+
+/// Whether one of [`REFUSED_MEMBERS`] is there.
+fn is_refused(members: &[Option<Value<'_>>; REFUSED_MEMBERS.len()]) -> bool {
+    members.iter().any(Option::is_some)
+}
 
 /// Why something of JOSE could not be made or was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +42,10 @@ pub enum JoseError {
     Malformed,
     /// The header names another algorithm or type than is expected, or has a member that is refused.
     Header,
-    /// The signature is wrong, or its key is not known.
+    /// The signature or the tag is wrong, or the key of it is not known.
     Authentication,
+    /// A key is no valid P-256 key, is for another use, or is not the one that is named.
+    Key,
     /// A claim is absent, or another than is expected.
     Claim,
     /// `exp` has come.
@@ -71,6 +90,7 @@ impl From<CryptoError> for JoseError {
     fn from(error: CryptoError) -> Self {
         match error {
             CryptoError::Authentication => Self::Authentication,
+            CryptoError::InvalidPublicKey => Self::Key,
             other => Self::Crypto(other),
         }
     }
@@ -83,6 +103,7 @@ impl From<JoseError> for Error {
             JoseError::Authentication | JoseError::Claim | JoseError::Expired | JoseError::NotYetValid => {
                 Peer::Authentication.into()
             }
+            JoseError::Key => Peer::InvalidPublicKey.into(),
             JoseError::WeakKey => Misuse::InvalidConfiguration.into(),
             JoseError::TooLong => Misuse::TooLong.into(),
             JoseError::BufferTooSmall { needed } => Self::BufferTooSmall { needed },
@@ -96,7 +117,8 @@ impl fmt::Display for JoseError {
         match self {
             Self::Malformed => f.write_str("the token is malformed"),
             Self::Header => f.write_str("the token's header is not the expected one"),
-            Self::Authentication => f.write_str("the token's signature is wrong"),
+            Self::Authentication => f.write_str("the token could not be authenticated"),
+            Self::Key => f.write_str("a key is invalid, or not the one for this"),
             Self::Claim => f.write_str("a claim of the token is absent or not the expected one"),
             Self::Expired => f.write_str("the token has expired"),
             Self::NotYetValid => f.write_str("the token is not valid yet"),

@@ -105,7 +105,7 @@ impl Stage {
     }
 
     /// Stores the session that the server has made.
-    pub(crate) fn keep(&mut self, server: Server) {
+    pub(crate) fn keep(&mut self, mut server: Server) {
         self.store.insert(server.finish().unwrap(), START).unwrap();
     }
 

@@ -254,3 +254,43 @@ fn lengths() {
         assert_eq!(decoded_len_bound(url_encoded_len(n)), n);
     }
 }
+
+#[test]
+fn base64url_in_place_agrees_with_the_copy() {
+    for len in (0..54).chain(94..100).chain([300]) {
+        let plain = bytes(len, len as u32);
+        let needed = url_encoded_len(len);
+        let mut text = vec![0; needed];
+        url_encode(&plain, &mut text).unwrap();
+        for spare in [0, 1, 70] {
+            let mut buffer = vec![0x55; needed + spare];
+            buffer[..len].copy_from_slice(&plain);
+            assert_eq!(url_encode_in_place(&mut buffer, len), Ok(needed));
+            assert_eq!(buffer[..needed], text);
+            // A chunk is written whole; what is behind the text stays.
+            assert!(buffer[needed..].iter().all(|&byte| byte == 0x55), "{len} {spare}");
+        }
+        if let Some(room) = needed.checked_sub(1).filter(|room| *room >= len) {
+            let mut buffer = vec![0x55; room];
+            assert_eq!(url_encode_in_place(&mut buffer, len), Err(BufferTooSmall { needed }));
+            assert!(buffer.iter().all(|&byte| byte == 0x55));
+        }
+        let mut decoded = text.clone();
+        assert_eq!(url_decode_in_place(&mut decoded), Ok(len));
+        assert_eq!(decoded[..len], plain);
+        // Every character replaced by some that are and some that are not of the alphabet.
+        for at in 0..needed {
+            for other in *b"AQ_-+/=.\0\xff" {
+                let mut changed = text.clone();
+                changed[at] = other;
+                let mut copied = vec![0; len];
+                let expected = url_decode(&changed, &mut copied).map(<[u8]>::len);
+                assert_eq!(url_decode_in_place(&mut changed), expected, "{len} {at} {other}");
+                assert!(expected.is_err() || changed[..len] == copied);
+            }
+        }
+        let longer = [&text[..], b"A"].concat();
+        let copied = url_decode(&longer, &mut vec![0; len + 1]).map(<[u8]>::len);
+        assert_eq!(url_decode_in_place(&mut longer.clone()), copied);
+    }
+}

@@ -49,7 +49,7 @@ format_as! { [] SharedSecret, _ => "…" }
 
 impl SharedSecret {
     /// Copies `z`, which is no longer than that of the largest group.
-    fn new(z: &[u8]) -> Self {
+    pub(super) fn new(z: &[u8]) -> Self {
         let mut secret = Self { bytes: Secret::zero(), length: z.len() };
         if let Some(room) = secret.bytes.as_mut_bytes().get_mut(..z.len()) {
             room.copy_from_slice(z);
@@ -126,7 +126,7 @@ fn agree_p256(key: &EphemeralSecret, peer: &PublicKey) -> Result<SharedSecret, C
     Ok(SharedSecret::new(diffie_hellman(key, &peer).raw_secret_bytes()))
 }
 
-fn point(key: &PublicKey) -> Result<p256::PublicKey, CryptoError> {
+pub(super) fn point(key: &PublicKey) -> Result<p256::PublicKey, CryptoError> {
     match key.group() {
         Group::P256 => affine(key.as_bytes()).and_then(|point| p256::PublicKey::from_affine(point).ok()),
         _ => return Err(CryptoError::Unsupported),

@@ -4,11 +4,15 @@
 mod aead;
 mod agreement;
 mod identity;
+#[cfg(feature = "jwe")]
+mod wrap;
 
 pub use super::hash::Prk;
 pub use aead::{ExpandedKey, RawAes256Key, RawKey, TrafficKey};
 pub use agreement::{EphemeralKey, SharedSecret};
 pub use identity::{Identity, PinnedKey, Pins};
+#[cfg(feature = "jwe")]
+pub use wrap::{Kek, RecipientKey};
 
 use super::hash::HmacSha256;
 use super::provider::{Aead, CryptoError, HASH_LEN, NONCE_LEN, Provider, TAG_LEN};
