@@ -8,6 +8,8 @@
     reason = "a test that fails should panic"
 )]
 
+#[path = "../../../../tests/table/accords.rs"]
+mod accords;
 mod commands;
 mod conformance;
 mod faults;

@@ -2,7 +2,7 @@
 
 use crate::rig::{InChip, InSoftware, Tapped, all, scalar};
 use crate::rows::End;
-use crate::support::{DEVICE, Seeded};
+use crate::support::{DEVICE, Parley, Seeded, fields};
 use dynamic_key::codec::base64;
 use dynamic_key::codec::spki::Group;
 use dynamic_key::crypto::{Aead, Provider};
@@ -64,6 +64,27 @@ fn no_secret_of_a_gateway_crosses_the_bus() {
         drop(house);
         assert_eq!(kinds(&chip.chip), expected(mode, scheme), "{mode:?} {scheme}");
         assert_eq!(search(&chip.chip.log(), &chip.chip.sightings()), [], "{mode:?} {scheme}");
+    }
+}
+
+/// Key Agreement, with sealed fields.
+#[test]
+fn no_secret_of_key_agreement_crosses_the_bus() {
+    for scheme in Scheme::ELLIPTIC {
+        let (here, there) = (InChip::new(1), InChip::new(2));
+        let (mut signer, key) = there.signer();
+        let parley = Parley { mode: Mode::Pinned, scheme, accepted: &[scheme] };
+        let (mut device, mut gateway) = (here.provider(), there.provider());
+        let mut verifier = here.verifier(Vec::leak(vec![key]));
+        let mut accord =
+            parley.agree((&mut device, &mut verifier), (&mut gateway, Some(&mut signer))).unwrap();
+        fields(&mut accord, &mut device, &mut gateway).unwrap();
+        for chip in [&here.chip, &there.chip] {
+            let mut expected = expected(Mode::Plain, scheme);
+            expected.insert(4, Kind::Secret); // the proof's key; there is no exporter
+            assert_eq!(kinds(chip), expected);
+            assert_eq!(search(&chip.log(), &chip.sightings()), []);
+        }
     }
 }
 

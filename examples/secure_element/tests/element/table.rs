@@ -1,5 +1,6 @@
 //! The table of `tests/table`, with the chip at either end and at both.
 
+use crate::accords::agree;
 use crate::rig::{InChip, InSoftware};
 use crate::rows::{End, lacking, play};
 use dynamic_key::gateway::TokenKey;
@@ -25,6 +26,15 @@ fn the_chip_as_the_gateway() {
 fn a_chip_at_both_ends() {
     let stranger = InSoftware(3).signer().1;
     assert_eq!(play(&InChip::new(1), &InChip::new(2), &Scheme::ELLIPTIC, stranger), ALL);
+}
+
+#[test]
+fn key_agreement_with_the_chip_at_either_end() {
+    let stranger = InSoftware(3).signer().1;
+    let every = 2 * 24;
+    assert_eq!(agree(&InChip::new(1), &InSoftware(2), &Scheme::ELLIPTIC, stranger), every);
+    assert_eq!(agree(&InSoftware(1), &InChip::new(2), &Scheme::ELLIPTIC, stranger), every);
+    assert_eq!(agree(&InChip::new(1), &InChip::new(2), &Scheme::ELLIPTIC, stranger), every);
 }
 
 #[test]
