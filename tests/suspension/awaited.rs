@@ -2,16 +2,16 @@
 
 use crate::plan::{Act, ERRORS, Operation, Plan};
 use crate::stage::{Keeper, Stage, all, as_client, as_gateway, empty};
-use crate::support::{Count, Counted, DEVICE, Link, Lost, Seeded, World, block_on, pause, poll_times};
+use crate::support::{Count, Counted, DEVICE, Link, Lost, START, Seeded, World, block_on, pause, poll_times};
 use dynamic_key::Error;
-use dynamic_key::client::AsyncClient;
+use dynamic_key::client::{AsyncClient, ClientError};
 use dynamic_key::codec::spki::{Group, PublicKey};
 use dynamic_key::crypto::software::{Identity, Pins, Software};
 use dynamic_key::crypto::{
     AsyncProvider, AsyncSigner, AsyncVerifier, CryptoError, KeyId, Provider, Signature, Signer, Verified,
     Verifier,
 };
-use dynamic_key::gateway::RegisteredIdentity;
+use dynamic_key::gateway::{RegisteredIdentity, SessionStore};
 use dynamic_key::handshake::{ClientConfig, ClientNeed, ServerError, ServerHandshake, ServerNeed};
 use dynamic_key::request::Request;
 use dynamic_key::session::{Mode, Now, Session};
@@ -19,7 +19,7 @@ use dynamic_key::transport::{self, AsyncTransport, Response, Transport};
 use std::ops::DerefMut;
 
 /// What blocks, made to take a while, and to fail as planned.
-struct Awaited<T> {
+pub(crate) struct Awaited<T> {
     inner: T,
     plan: Plan,
     pauses: usize,
@@ -27,11 +27,11 @@ struct Awaited<T> {
 }
 
 impl<T> Awaited<T> {
-    fn client(inner: T, plan: &Plan, pauses: usize) -> Self {
+    pub(crate) fn client(inner: T, plan: &Plan, pauses: usize) -> Self {
         Self { inner, plan: plan.clone(), pauses, is_client: true }
     }
 
-    fn gateway(inner: T, plan: &Plan, pauses: usize) -> Self {
+    pub(crate) fn gateway(inner: T, plan: &Plan, pauses: usize) -> Self {
         Self { is_client: false, ..Self::client(inner, plan, pauses) }
     }
 
@@ -119,7 +119,7 @@ impl<T: Transport> AsyncTransport for Awaited<T> {
 
 /// Whose step failed.
 #[derive(Debug, PartialEq)]
-enum Stop {
+pub(crate) enum Stop {
     Client(Error),
     Gateway(ServerError),
 }
@@ -141,8 +141,7 @@ async fn handshake(stage: &mut Stage, plan: &Plan, pauses: usize) -> Result<Sess
         let mut signer = Awaited::gateway(stage.gateway_identity.clone(), plan, pauses);
         server.sign_async(&mut signer, &mut buffer[..length]).await.map_err(Stop::Gateway)?;
     }
-    use dynamic_key::gateway::SessionStore;
-    stage.store.insert(server.finish().map_err(Stop::Gateway)?, crate::support::START).unwrap();
+    stage.store.insert(server.finish().map_err(Stop::Gateway)?, START).unwrap();
 
     client.reply(200, &buffer[..length]).map_err(Stop::Client)?;
     if client.compute_async(&mut device, &mut verifier).await.map_err(Stop::Client)? == ClientNeed::Sign {
@@ -284,7 +283,6 @@ fn a_client_of_mutual_mode_that_is_dropped_at_any_poll_goes_on() {
 
 #[test]
 fn a_client_of_mutual_mode_whose_operation_fails_goes_on() {
-    use dynamic_key::client::ClientError;
     let request = Request::get("/countries/get");
     for at in 0..4 {
         for error in ERRORS {

@@ -2,7 +2,8 @@
 //! or is cancelled, at every step of every mode. No secret stays behind, no session is half made, and the next handshake is as
 //! good as any.
 //!
-//! `stepped` drives the machines by hand, `awaited` by futures, `introduced` has the gateway's verification of a client.
+//! `stepped` drives the machines by hand, `awaited` by futures, `agreed` the same for Key
+//! Agreement; `introduced` has the gateway's verification of a client.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -12,6 +13,7 @@
     reason = "a test that fails should panic"
 )]
 
+mod agreed;
 mod awaited;
 mod introduced;
 mod plan;
