@@ -10,6 +10,7 @@
 )]
 
 pub mod pair;
+pub mod steps;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::object::Attribute;
