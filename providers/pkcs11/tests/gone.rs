@@ -7,7 +7,7 @@
     reason = "a test that fails should panic"
 )]
 
-mod support;
+mod rig;
 
 use dynamic_key::codec::spki::Group;
 use dynamic_key::crypto::software::{PinnedKey, Software};
@@ -17,9 +17,8 @@ use dynamic_key::session::Mode;
 use dynamic_key::{Code, Error};
 use dynamic_key_pkcs11::{Hsm, Token};
 use getrandom::SysRng;
-use support::pair::other_identity;
-use support::steps::{CLIENT, GATEWAY, STEPS, Shake, shake};
-use support::{Beside, alone, open};
+use rig::steps::{CLIENT, GATEWAY, STEPS, Shake, shake};
+use rig::{Beside, alone, open, other_identity};
 
 /// How a token goes away.
 #[derive(Clone, Copy, Debug)]

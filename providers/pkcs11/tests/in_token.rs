@@ -11,7 +11,7 @@
     reason = "a test that fails should panic"
 )]
 
-mod support;
+mod rig;
 
 use dynamic_key::Error;
 use dynamic_key::codec::spki::Group;
@@ -22,9 +22,8 @@ use dynamic_key::scheme::Scheme;
 use dynamic_key::session::Mode;
 use dynamic_key_pkcs11::{Hsm, Mechanism};
 use getrandom::SysRng;
-use support::pair::other_identity;
-use support::steps::{Shake, shake};
-use support::{Beside, alone, open};
+use rig::steps::{Shake, shake};
+use rig::{Beside, alone, open, other_identity};
 
 #[test]
 #[ignore = "wants a token with CKM_HKDF_DERIVE: check runs it on NSS's"]

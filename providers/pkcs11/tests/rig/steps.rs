@@ -1,16 +1,15 @@
 //! A handshake step by step.
 
-use super::pair::config;
 use dynamic_key::Error;
 use dynamic_key::codec::timestamp::Timestamp;
 use dynamic_key::crypto::software::{PinnedKey, Pins};
 use dynamic_key::crypto::{Provider, Signer};
 use dynamic_key::handshake::{
-    Claims, ClientHandshake, ClientNeed, ClientPolicy, ServerError, ServerFacts, ServerHandshake, ServerNeed,
-    ServerPolicy,
+    Claims, ClientConfig, ClientHandshake, ClientNeed, ClientPolicy, ServerError, ServerFacts,
+    ServerHandshake, ServerNeed, ServerPolicy,
 };
 use dynamic_key::scheme::{Preference, Scheme};
-use dynamic_key::session::{Mode, Now};
+use dynamic_key::session::{ClientType, Mode, Now};
 
 /// The token's steps as a client, and as a gateway whose identity is in it.
 pub const CLIENT: &[usize] = &[0, 1, 7];
@@ -51,8 +50,12 @@ pub fn shake<C: Provider, G: Provider>(
 ) -> Result<(), Error> {
     let Shake { scheme, mode, pin, client: mut introduced } = shake;
     let (schemes, pins) = ([scheme], [pin]);
-    let mut config = config(mode, &schemes);
-    config.identity = introduced.as_ref().map(|identity| identity.kid());
+    let config = ClientConfig {
+        mode,
+        schemes: &schemes,
+        identity: introduced.as_ref().map(|identity| identity.kid()),
+        ..ClientConfig::new(ClientType::Internal, "internal-web-client", "device-1", "server")
+    };
     let mut there = ClientHandshake::<C, 64>::new(&config).unwrap();
     let mut here = ServerHandshake::<G>::new();
     let mut buffer = [0; 4096];
