@@ -10,6 +10,9 @@ use libfuzzer_sys::fuzz_target;
 
 const ROOM: usize = 24;
 
+/// A name and its value, decoded where they can be.
+type Pair = (Option<Vec<u8>>, Option<Vec<u8>>);
+
 fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = str::from_utf8(bytes) else { return };
     let credentials = Credentials::public("id").unwrap();
@@ -20,7 +23,7 @@ fuzz_target!(|bytes: &[u8]| {
     let state = url.split("state=").nth(1).unwrap().split('&').next().unwrap().to_string();
     let query = text.replace('$', &state);
     let outcome = tokens.authorized(&query);
-    let pairs: Vec<(Option<Vec<u8>>, Option<Vec<u8>>)> = query.split('&').map(pair).collect();
+    let pairs: Vec<Pair> = query.split('&').map(pair).collect();
     let all = |name: &str| {
         let named = pairs.iter().filter(|(key, _)| key.as_deref() == Some(name.as_bytes()));
         named.map(|(_, value)| value.clone()).collect::<Vec<_>>()
@@ -53,7 +56,7 @@ fn is_code(code: &[u8]) -> bool {
     !code.is_empty() && code.iter().all(|byte| (0x20..=0x7e).contains(byte))
 }
 
-fn pair(text: &str) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
+fn pair(text: &str) -> Pair {
     let mut parts = text.splitn(2, '=').map(decode);
     (parts.next().unwrap(), parts.next().unwrap_or(Some(Vec::new())))
 }
