@@ -8,7 +8,8 @@ use crate::transport::{self, Header, Transport};
 use core::fmt;
 use zeroize::Zeroize;
 
-/// A [`Lifecycle`] over a [`Transport`] to its issuer.
+/// A [`Lifecycle`] over a [`Transport`] to its issuer. A [`Response`](transport::Response) has `Retry-After` in seconds only: after one
+/// with a date the back-off alone counts.
 ///
 /// # Security
 /// The transport authenticates the issuer and encrypts: credentials and tokens go over it as they are.
