@@ -13,11 +13,13 @@
 //! | [`agreement`] | transcript, key schedule, proof |
 //! | [`nonce`], [`replay`] | counters going out, windows and sets coming in |
 //! | [`envelope`] | sealed and opened in place |
+//! | [`field`] | single fields of Key Agreement, likewise |
 //! | [`request`] | the plaintext of a request |
 //! | [`Error`], [`Code`] | what can go wrong, and the codes of the wire |
 //! | [`session`] | what a handshake leaves: seals, opens, ends |
 //! | [`handshake`] | the stepped machines of both roles |
 //! | [`jose`] | JSON Web keys, signatures, encryption and tokens: a side branch |
+//! | [`token`] | tokens of an issuer, kept fresh |
 //! | [`transport`] | carriers of requests and answers; HTTP/1.1 |
 //! | [`client`] | the paved path of a device |
 //! | [`gateway`] | the paved path of a server |
@@ -41,6 +43,7 @@ pub mod conformance;
 pub mod crypto;
 pub mod envelope;
 mod error;
+pub mod field;
 pub mod gateway;
 pub mod handshake;
 pub mod jose;
@@ -51,6 +54,7 @@ pub mod request;
 pub mod scheme;
 mod secret;
 pub mod session;
+pub mod token;
 pub mod transport;
 
 pub use error::{Code, Error, Incompatible, Misuse, Peer};

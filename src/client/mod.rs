@@ -4,6 +4,7 @@
 mod asynchronous;
 mod exchange;
 mod state;
+mod token;
 
 use crate::crypto::{Provider, Signer, Verifier};
 use crate::error::{Code, Error, Misuse};
@@ -19,6 +20,7 @@ use state::{Failure, State, Try};
 
 #[cfg(feature = "async")]
 pub use asynchronous::AsyncClient;
+pub use token::{TokenClient, TokenClientError};
 
 /// Where a hello goes.
 pub const HANDSHAKE_PATH: &str = "/api/info/v2";

@@ -51,6 +51,17 @@ impl Timestamp {
         Self { millis: secs.saturating_mul(MILLIS_PER_SECOND) }
     }
 
+    /// The start of a day, UTC; `None` for a day that does not exist or is not of the years 1970 to 9999.
+    #[must_use]
+    pub const fn from_date(year: u32, month: u32, day: u32) -> Option<Self> {
+        let exists =
+            matches!((year, month), (1970..=9999, 1..=12)) && day >= 1 && day <= days_in_month(year, month);
+        if !exists {
+            return None;
+        }
+        Some(Self { millis: (days(year, month, day) as u64).wrapping_mul(MILLIS_PER_DAY) })
+    }
+
     /// Milliseconds since the Unix epoch.
     #[must_use]
     pub const fn as_unix_millis(self) -> u64 {

@@ -6,18 +6,18 @@ use super::{Bench, Failure, Property, ROOM, Subject};
 use crate::agreement::schedule::PlainKdf;
 use crate::codec::timestamp::Timestamp;
 use crate::crypto::software::{PinnedKey, Pins};
-use crate::crypto::{CryptoError, KeyId, Nobody, Provider, Signature, Signer, Verified, Verifier};
-use crate::envelope::Envelope;
+use crate::crypto::{CryptoError, KeyId, Provider, Signature, Signer, Verified, Verifier};
+use crate::envelope::{Envelope, introduce};
 use crate::error::{Error, Peer};
 use crate::handshake::{
-    Claims, ClientConfig, ClientHandshake, ClientPolicy, ServerError, ServerFacts, ServerHandshake,
-    ServerNeed, ServerPolicy,
+    Claims, ClientConfig, ClientHandshake, ClientNeed, ClientPolicy, ServerError, ServerFacts,
+    ServerHandshake, ServerNeed, ServerPolicy,
 };
 use crate::scheme::{Preference, Scheme};
 use crate::session::{ClientType, Committed, Mode, Now, ServerSession, Session};
 use rand_core::TryCryptoRng;
 
-const MODES: [Mode; 3] = [Mode::Plain, Mode::Confirmed, Mode::Pinned];
+const MODES: [Mode; 4] = [Mode::Plain, Mode::Confirmed, Mode::Pinned, Mode::Mutual];
 const TOKEN: usize = 16;
 /// Lengths of messages.
 const LENGTHS: [usize; 4] = [0, 1, 256, 1024];
@@ -68,17 +68,21 @@ fn as_client<P, S, V, R>(
 ) -> Result<(), Failure>
 where
     P: Provider,
+    S: Signer,
     V: FnMut(&[u8; 65], &KeyId, &[u8], &Signature) -> Result<Verified, CryptoError>,
     R: TryCryptoRng,
 {
+    let property = Property::ClientHandshake;
     let mut identity = identity()?;
     let key = Property::Reference.succeeds(case.number, identity.public())?;
+    let pins = [property.succeeds(case.number, PinnedKey::from_point(&subject.point))?];
     let mut verifier = Trusting { point: *key.point(), verify: &mut subject.verify };
-    let signer: Option<&mut dyn Signer> =
-        Some(&mut identity).filter(|_| case.mode == Mode::Pinned).map(|s| s as _);
+    let signers = Signers::of(case.mode, &mut *subject.signer, &mut identity);
     let mut pair = Pair { client: &mut *subject.provider, gateway: &mut bench.software };
-    let sessions = pair.shake(signer, &mut verifier, bench.room, case);
-    let sessions = Property::ClientHandshake.succeeds(case.number, sessions)?;
+    let outcome = pair.shake(signers, &mut verifier, bench.room, case);
+    let (mut sessions, introduction) = property.succeeds(case.number, outcome)?;
+    let introduced = pair.introduce(&mut sessions, introduction, &mut Pins(&pins), bench.room);
+    property.succeeds(case.number, introduced)?;
     pair.talk(sessions, bench.room, Property::ClientMessages, case.number)
 }
 
@@ -91,19 +95,38 @@ fn as_gateway<P, S, V, R>(
 where
     P: Provider,
     S: Signer,
+    V: FnMut(&[u8; 65], &KeyId, &[u8], &Signature) -> Result<Verified, CryptoError>,
     R: TryCryptoRng,
 {
-    let pin = Property::GatewayHandshake.succeeds(case.number, PinnedKey::from_point(&subject.point))?;
-    let pins = [pin];
-    let signer: Option<&mut dyn Signer> =
-        Some(&mut *subject.signer).filter(|_| case.mode == Mode::Pinned).map(|s| s as _);
+    let property = Property::GatewayHandshake;
+    let mut identity = identity()?;
+    let key = Property::Reference.succeeds(case.number, identity.public())?;
+    let pins = [property.succeeds(case.number, PinnedKey::from_point(&subject.point))?];
+    let signers = Signers::of(case.mode, &mut identity, &mut *subject.signer);
     let mut pair = Pair { client: &mut bench.software, gateway: &mut *subject.provider };
-    let sessions = match case.mode {
-        Mode::Pinned => pair.shake(signer, &mut Pins(&pins), bench.room, case),
-        _ => pair.shake(signer, &mut Nobody, bench.room, case),
-    };
-    let sessions = Property::GatewayHandshake.succeeds(case.number, sessions)?;
+    let outcome = pair.shake(signers, &mut Pins(&pins), bench.room, case);
+    let (mut sessions, introduction) = property.succeeds(case.number, outcome)?;
+    let mut verifier = Trusting { point: *key.point(), verify: &mut subject.verify };
+    let introduced = pair.introduce(&mut sessions, introduction, &mut verifier, bench.room);
+    property.succeeds(case.number, introduced)?;
     pair.talk(sessions, bench.room, Property::GatewayMessages, case.number)
+}
+
+/// Who signs.
+struct Signers<'s> {
+    /// From mutual mode on.
+    client: Option<&'s mut dyn Signer>,
+    /// From pinned mode on.
+    gateway: Option<&'s mut dyn Signer>,
+}
+
+impl<'s> Signers<'s> {
+    fn of(mode: Mode, client: &'s mut dyn Signer, gateway: &'s mut dyn Signer) -> Self {
+        Self {
+            client: (mode >= Mode::Mutual).then_some(client),
+            gateway: (mode >= Mode::Pinned).then_some(gateway),
+        }
+    }
 }
 
 /// The subject's way to verify, as a verifier that trusts one key.
@@ -146,19 +169,22 @@ struct Pair<'p, C, G> {
 }
 
 type Sessions<C, G> = (Session<C, TOKEN>, ServerSession<G>);
+/// The sessions of both ends, and the client's signature.
+type Shaken<C, G> = (Sessions<C, G>, Option<Signature>);
 
 impl<C: Provider, G: Provider> Pair<'_, C, G> {
     #[inline(never)]
     fn shake(
         &mut self,
-        signer: Option<&mut dyn Signer>,
+        signers: Signers<'_>,
         verifier: &mut impl Verifier,
         buffer: &mut [u8],
         case: Case,
-    ) -> Result<Sessions<C, G>, Error> {
+    ) -> Result<Shaken<C, G>, Error> {
         let schemes = [case.scheme];
         let mut config = ClientConfig::new(ClientType::Internal, "conformance", "subject", "server");
         (config.mode, config.schemes) = (case.mode, &schemes);
+        config.identity = signers.client.as_ref().map(|signer| signer.kid());
         let mut client = ClientHandshake::<C, TOKEN>::new(&config)?;
         let mut gateway = ServerHandshake::<G>::new();
 
@@ -175,17 +201,45 @@ impl<C: Provider, G: Provider> Pair<'_, C, G> {
             expires_at: Timestamp::from_unix_secs(1_780_531_200),
             expires_in: 3600,
             instance: 7,
-            identity: signer.as_ref().map(|signer| signer.kid()),
+            identity: signers.gateway.as_ref().map(|signer| signer.kid()),
             plain: PlainKdf::default(),
         };
         let length = gateway.answer(self.gateway, &facts, buffer).map_err(error)?;
         let answer = buffer.get_mut(..length).unwrap_or_default();
-        if let (Some(mut signer), ServerNeed::Sign) = (signer, gateway.need()) {
+        if let (Some(mut signer), ServerNeed::Sign) = (signers.gateway, gateway.need()) {
             gateway.sign(&mut signer, answer).map_err(error)?;
         }
         client.reply(200, answer)?;
-        client.compute(self.client, verifier)?;
-        Ok((client.finish()?, gateway.finish().map_err(error)?))
+        let need = client.compute(self.client, verifier)?;
+        if let (Some(mut signer), ClientNeed::Sign) = (signers.client, need) {
+            client.sign(&mut signer)?;
+        }
+        let introduction = client.introduction().copied();
+        Ok(((client.finish()?, gateway.finish().map_err(error)?), introduction))
+    }
+
+    /// A request with the client's signature, which the gateway verifies: in mutual mode, and only there.
+    #[inline(never)]
+    fn introduce(
+        &mut self,
+        (client, gateway): &mut Sessions<C, G>,
+        introduction: Option<Signature>,
+        verifier: &mut impl Verifier,
+        buffer: &mut [u8],
+    ) -> Result<(), Error> {
+        let Some(signature) = introduction else {
+            return if gateway.claimed().is_none() { Ok(()) } else { Err(Peer::Authentication.into()) };
+        };
+        let (length, _) = client.seal(self.client, Now::UNKNOWN, buffer, 0)?;
+        let length = introduce(buffer, length, &signature)?;
+        let text = buffer.get_mut(..length).unwrap_or_default();
+        let envelope = Envelope::parse(text)?;
+        let signature = envelope.introduction(text)?.ok_or(Peer::Authentication)?;
+        let request = gateway.open(self.gateway, envelope, text)?.committed();
+        let claimed = gateway.claimed().ok_or(Peer::Authentication)?;
+        let _: Verified = verifier.verify(claimed.kid(), claimed.statement().as_bytes(), &signature)?;
+        let sealed = gateway.seal(self.gateway, request, 200, buffer, 0).map_err(|(error, _)| error)?;
+        client.open(self.client, 200, buffer.get_mut(..sealed).unwrap_or_default()).map(drop)
     }
 
     /// Messages both ways; a changed copy of each is refused first.

@@ -13,8 +13,8 @@
 //!   `TrafficKey` are slot numbers; no method asks for their bytes. What leaves by design is public or becomes so: random
 //!   bytes, the 12-byte ivs (the wire shows the nonces that they mask), MACs, and exports that the application asks for.
 //!   Every call is fallible, because a bus is.
-//! - **PKCS #11**: handles, again. A token without `CKM_HKDF_DERIVE` answers [`CryptoError::Unsupported`] in
-//!   [`Provider::extract`], unless its owner opts into deriving on the host.
+//! - **PKCS #11**: handles, again (`providers/pkcs11`). On a token without `CKM_HKDF_DERIVE` there is no such provider, unless its
+//!   owner opts into deriving on the host.
 //!
 //! Generating, agreeing, signing and verifying are slow (10⁶ to 10⁸ instructions, or a bus transaction), so the handshake
 //! machines never call them: a driver does, between two steps. Everything else is called from inside a step.

@@ -6,6 +6,7 @@
 //! ```
 
 mod admitted;
+pub mod agreements;
 pub mod allowlist;
 pub mod clients;
 pub mod forward;
@@ -17,6 +18,7 @@ pub mod status;
 pub mod token;
 
 pub use admitted::{Admitted, Opened, Reply, Responder, Sealed};
+pub use agreements::{AgreementStore, FixedAgreements};
 pub use allowlist::{Allowlist, Rule};
 pub use clients::{Clients, KnownClient, RegisteredIdentity};
 pub use head::Head;
@@ -137,7 +139,7 @@ impl<'c, C: ServerPolicy> Gateway<'c, C> {
         {
             handshake.sign(&mut identity, body_of(buffer, length)?)?;
         }
-        store.insert(handshake.finish()?, now)?;
+        keep(&mut handshake, store, now)?;
         Ok(length)
     }
 
@@ -153,34 +155,58 @@ impl<'c, C: ServerPolicy> Gateway<'c, C> {
     ) -> Step<usize> {
         let mut id = [0; SESSION_ID_LEN];
         let session_id = random_id(provider, &mut id)?;
-        let expires_at = now.saturating_add_secs(self.session_seconds);
         let client = handshake.client().ok_or(ServerError::Misuse(Misuse::WrongTurn.into()))?;
+        let mut token = [0; token::MAX_LEN];
+        let token = self.issue(session_id, client, now, identity, &mut token)?;
+        self.write_answer(handshake, provider, identity.as_deref(), (session_id, token), now, buffer)
+    }
+
+    #[inline(never)] // one frame less in its caller's
+    fn write_answer<P: Provider>(
+        &self,
+        handshake: &mut ServerHandshake<P>,
+        provider: &mut P,
+        identity: Option<&dyn Signer>,
+        (session_id, token): (&str, &str),
+        now: Timestamp,
+        buffer: &mut [u8],
+    ) -> Step<usize> {
+        let facts = ServerFacts {
+            session_id,
+            token,
+            expire_token: 0,
+            expires_at: now.saturating_add_secs(self.session_seconds),
+            expires_in: self.session_seconds,
+            instance: self.instance,
+            identity: identity.map(|identity| identity.kid()),
+            plain: self.plain,
+        };
+        handshake.answer(provider, &facts, buffer)
+    }
+
+    /// Writes the session's token.
+    #[inline(never)] // one frame less in its caller's
+    fn issue<'o>(
+        &self,
+        session_id: &str,
+        client: &ClientFacts,
+        now: Timestamp,
+        identity: &mut Option<&mut dyn Signer>,
+        out: &'o mut [u8],
+    ) -> Step<&'o str> {
         let claims = TokenClaims {
             session_id,
             client_id: &client.client_id,
             device_id: &client.device_id,
             audience: self.audience,
             issued_at: now,
-            expires: expires_at,
+            expires: now.saturating_add_secs(self.session_seconds),
         };
-        let mut token = [0; token::MAX_LEN];
-        let kid = identity.as_ref().map(|identity| identity.kid());
         let signer: Option<&mut dyn Signer> = match identity {
             Some(identity) => Some(&mut **identity),
             None => None,
         };
-        let token = token::issue(self.tokens.signing(signer)?, &claims, &mut token)?;
-        let facts = ServerFacts {
-            session_id,
-            token,
-            expire_token: 0,
-            expires_at,
-            expires_in: self.session_seconds,
-            instance: self.instance,
-            identity: kid,
-            plain: self.plain,
-        };
-        handshake.answer(provider, &facts, buffer)
+        Ok(token::issue(self.tokens.signing(signer)?, &claims, out)?)
     }
 
     /// Opens `POST /api/request/v2`: `buffer` holds the body in its first `length` bytes, and then the plaintext or an
@@ -375,6 +401,16 @@ impl<'c, C: ServerPolicy> Gateway<'c, C> {
     }
 }
 
+/// Stores the session that a handshake ends in.
+#[inline(never)] // one frame less in its caller's
+fn keep<P: Provider, S: SessionStore<P>>(
+    handshake: &mut ServerHandshake<P>,
+    store: &mut S,
+    now: Timestamp,
+) -> Step<()> {
+    Ok(store.insert(handshake.finish()?, now)?)
+}
+
 /// Seals the first `length` bytes of `buffer`. What fails after the commit is answered unsealed: nothing is ever sealed
 /// twice under one counter.
 fn seal<P: Provider, S: SessionStore<P>>(
@@ -418,6 +454,7 @@ fn refuse(error: ServerError, buffer: &mut [u8]) -> Result<Reply, Error> {
 const SESSION_ID_LEN: usize = base64::url_encoded_len(32);
 
 /// A session id of 256 random bits.
+#[inline(never)] // one frame less in its caller's
 fn random_id<'o, P: Provider>(provider: &mut P, out: &'o mut [u8; SESSION_ID_LEN]) -> Step<&'o str> {
     let mut random = [0; 32];
     provider.fill(&mut random)?;

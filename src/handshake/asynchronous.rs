@@ -1,11 +1,12 @@
 //! The slow operations of both roles, awaited between the same steps.
 
-use super::{ClientHandshake, ClientNeed, ServerError, ServerHandshake, ServerNeed};
+use super::client::{ClientMachine, ClientNeed, binding::ClientBinding};
+use super::server::{ServerError, ServerMachine, ServerNeed, binding::ServerBinding};
 use crate::crypto::{AsyncProvider, AsyncSigner, AsyncVerifier, Provider};
 use crate::error::Error;
 
-impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientHandshake<'_, P, TOKEN, OUTSTANDING> {
-    /// As [`ClientHandshake::compute`]. When the future is dropped, the key that it worked on is gone, and what remains is
+impl<P: Provider, B: ClientBinding<P>> ClientMachine<P, B> {
+    /// As [`ClientMachine::compute`]. When the future is dropped, the key that it worked on is gone, and what remains is
     /// a handshake without a way on: drop it, too.
     ///
     /// # Errors
@@ -33,8 +34,8 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientHandshake<
     }
 }
 
-impl<P: Provider> ServerHandshake<P> {
-    /// As [`ServerHandshake::compute`], and as [`ClientHandshake::compute_async`] when the future is dropped.
+impl<P: Provider, B: ServerBinding<P>> ServerMachine<P, B> {
+    /// As [`ServerMachine::compute`], and as [`ClientMachine::compute_async`] when the future is dropped.
     ///
     /// # Errors
     /// Those of the steps.
@@ -54,7 +55,7 @@ impl<P: Provider> ServerHandshake<P> {
         }
     }
 
-    /// As [`ServerHandshake::sign`].
+    /// As [`ServerMachine::sign`].
     ///
     /// # Errors
     /// Those of the steps.

@@ -3,10 +3,8 @@
 mod read;
 mod write;
 
-pub use read::Nonce;
-pub(crate) use read::{
-    AnswerFields, ChoiceFields, ErrorFields, Hello, IdentityFields, MAX_NONCE, OfferFields, nonce,
-};
+pub use super::members::Nonce;
+pub(crate) use read::{AnswerFields, ChoiceFields, ErrorFields, Hello, OfferFields};
 pub(crate) use write::{
     AnswerMessage, ChoiceMessage, HelloMessage, OfferMessage, fill_signature, hello_len, longest_answer,
 };

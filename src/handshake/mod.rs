@@ -21,11 +21,16 @@ macro_rules! take {
 mod asynchronous;
 pub mod client;
 pub mod dynamic_key;
+pub mod key_agreement;
+mod members;
 pub mod server;
 
-pub use client::{ClientConfig, ClientHandshake, ClientNeed, Verification};
+pub use client::{
+    ClientConfig, ClientHandshake, ClientNeed, KeyAgreementClient, KeyAgreementConfig, Verification,
+};
 pub use server::{
-    Claims, ClientPolicy, Refusal, ServerError, ServerFacts, ServerHandshake, ServerNeed, ServerPolicy,
+    Claims, ClientPolicy, KeyAgreementFacts, KeyAgreementPolicy, KeyAgreementServer, Refusal, ServerError,
+    ServerFacts, ServerHandshake, ServerNeed, ServerPolicy,
 };
 
 /// The length in bytes of the nonces that our hellos and answers carry; peers send 16 to 32.

@@ -12,6 +12,7 @@ use crate::nonce::{NonceSequence, WireNonce, limit};
 use crate::replay::Outstanding;
 use crate::scheme::Scheme;
 use core::fmt;
+use zeroize::Zeroize;
 
 /// A session of the client: [`Facts`], a [`Sealer`] and an [`Opener`].
 ///
@@ -25,7 +26,8 @@ pub struct Session<P: Provider, const TOKEN: usize, const OUTSTANDING: usize = 1
 }
 
 /// What seals and opens for a session.
-pub(crate) struct Keys<P: Provider, const OUTSTANDING: usize> {
+#[expect(missing_debug_implementations, reason = "there is nothing to show but secrets")]
+pub struct Keys<P: Provider, const OUTSTANDING: usize> {
     pub(crate) sealer: Sealer<P>,
     pub(crate) opener: Opener<P, OUTSTANDING>,
     pub(crate) exporter: Option<P::Secret>,
@@ -101,6 +103,13 @@ impl<const TOKEN: usize> Facts<TOKEN> {
     /// Those of no session yet.
     pub(crate) const fn none(mode: Mode) -> Self {
         Self { id: SessionId::new(), token: Token::new(), mode, scheme: Scheme::EcAes2, expiry: Expiry::PAST }
+    }
+
+    /// Erases what is secret and what is named, in its place.
+    pub(crate) fn clear(&mut self) {
+        self.id.clear();
+        self.token.zeroize();
+        self.expiry = Expiry::PAST;
     }
 
     /// The session id, for the header `X-Session-Id` and the AAD.

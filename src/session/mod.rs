@@ -1,9 +1,11 @@
 //! What a handshake leaves: a session, which seals and opens, and ends.
 
+pub mod agreement;
 pub mod client;
 pub mod clock;
 pub mod server;
 
+pub use agreement::{Agreement, FieldCounters, ServerAgreement};
 pub use client::{Exchange, Facts, Opener, Sealer, Session};
 pub use clock::{Expiry, Now, Uptime};
 pub use server::{ClaimedIdentity, Committed, Opened, ServerSession};
@@ -98,10 +100,12 @@ pub fn is_session_id(text: &str) -> bool {
 /// Whether `text` has the form of a token (§2.1): `[A-Za-z0-9._~+/=-]{1,4096}`.
 #[must_use]
 pub fn is_token(text: &str) -> bool {
-    (1..=4096).contains(&text.len())
-        && text.bytes().all(|byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'~' | b'+' | b'/' | b'=' | b'-')
-        })
+    (1..=4096).contains(&text.len()) && text.bytes().all(is_token_byte)
+}
+
+/// Whether a token may hold `byte`.
+pub(crate) const fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'~' | b'+' | b'/' | b'=' | b'-')
 }
 
 /// Copies a JSON string, unescaped, where it fits.

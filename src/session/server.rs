@@ -3,10 +3,11 @@
 
 use super::{ClientFacts, Mode, SessionId, export};
 use crate::agreement::proof::{Role, Statement};
+use crate::agreement::schedule::{Label, PlainKdf, Schedule};
 use crate::agreement::transcript::TranscriptHash;
 use crate::codec::timestamp::Timestamp;
 use crate::crypto::KeyId;
-use crate::crypto::provider::{CryptoError, Provider};
+use crate::crypto::provider::{Aead, CryptoError, NONCE_LEN, Provider};
 use crate::envelope::{self, Aad, Envelope, Traffic};
 use crate::error::{Error, Peer};
 use crate::log::format_as;
@@ -21,13 +22,57 @@ pub struct ServerSession<P: Provider> {
     pub(crate) mode: Mode,
     pub(crate) scheme: Scheme,
     pub(crate) ends: Timestamp,
-    pub(crate) requests: Traffic<P::TrafficKey>,
-    pub(crate) responses: Traffic<P::TrafficKey>,
-    /// The first four bytes of its responses' nonces: random with the top bit set in plain mode, else the instance.
-    pub(crate) prefix: [u8; 4],
-    pub(crate) exporter: Option<P::Secret>,
     /// In mutual mode.
     pub(crate) claimed: Option<ClaimedIdentity>,
+    pub(crate) keys: Keys<P>,
+}
+
+/// What the gateway draws from the agreement.
+#[expect(missing_debug_implementations, reason = "there is nothing to show but secrets")]
+pub struct Keys<P: Provider> {
+    pub(crate) requests: Traffic<P::TrafficKey>,
+    pub(crate) responses: Traffic<P::TrafficKey>,
+    /// The first four bytes of the responses' nonces: random with the top bit set in plain mode, else the instance.
+    pub(crate) prefix: [u8; 4],
+    /// `None` in plain mode.
+    pub(crate) exporter: Option<P::Secret>,
+}
+
+impl<P: Provider> Keys<P> {
+    /// Derives those of every mode but plain (§2.3).
+    #[inline(never)] // one frame less in its caller's
+    pub(crate) fn derive(
+        provider: &mut P,
+        schedule: &Schedule<P::Prk>,
+        aead: Aead,
+        instance: u32,
+    ) -> Result<Self, CryptoError> {
+        Ok(Self {
+            requests: Traffic::derive(provider, schedule, Label::CLIENT, aead)?,
+            responses: Traffic::derive(provider, schedule, Label::SERVER, aead)?,
+            prefix: instance.to_be_bytes(),
+            exporter: Some(schedule.secret(provider, Label::Exporter)?),
+        })
+    }
+
+    /// Derives those of plain mode.
+    #[inline(never)] // one frame less in its caller's
+    pub(crate) fn plain(
+        provider: &mut P,
+        kdf: &PlainKdf<'_>,
+        z: P::SharedSecret,
+        session_id: &str,
+    ) -> Result<Self, CryptoError> {
+        let mut random = [0; 4];
+        provider.fill(&mut random)?;
+        let (open, seal) = kdf.keys(provider, z, session_id)?;
+        Ok(Self {
+            requests: Traffic { key: open, iv: [0; NONCE_LEN] },
+            responses: Traffic { key: seal, iv: [0; NONCE_LEN] },
+            prefix: plain_response_prefix(random),
+            exporter: None,
+        })
+    }
 }
 
 /// The identity that a client of mutual mode claims, and what its signature has to be over: whether it was verified is the
@@ -136,7 +181,7 @@ impl<P: Provider> ServerSession<P> {
     /// The prefix that no request may carry: that of the session's own responses in plain mode.
     #[must_use]
     pub fn is_reflected(&self, nonce: WireNonce) -> bool {
-        self.mode == Mode::Plain && nonce.prefix() == self.prefix
+        self.mode == Mode::Plain && nonce.prefix() == self.keys.prefix
     }
 
     /// Whether the nonce of a request has a form that this session admits, before anything is decrypted (§2.4).
@@ -160,7 +205,7 @@ impl<P: Provider> ServerSession<P> {
         let nonce = envelope.nonce();
         self.check_nonce(nonce)?;
         let plaintext = envelope.plaintext();
-        envelope.open(provider, &self.requests, &Aad::session(&self.id), buffer)?;
+        envelope.open(provider, &self.keys.requests, &Aad::session(&self.id), buffer)?;
         Ok(Opened { nonce, plaintext })
     }
 
@@ -185,12 +230,12 @@ impl<P: Provider> ServerSession<P> {
         let sealed = if self.mode == Mode::Plain {
             let mut random = [0; 8];
             provider.fill(&mut random).map_err(|error| (error.into(), None))?;
-            let nonce = WireNonce::new(self.prefix, u64::from_be_bytes(random));
-            envelope::seal(provider, &self.responses, nonce, &Aad::session(&self.id), buffer, len)
+            let nonce = WireNonce::new(self.keys.prefix, u64::from_be_bytes(random));
+            envelope::seal(provider, &self.keys.responses, nonce, &Aad::session(&self.id), buffer, len)
         } else {
-            let nonce = WireNonce::new(self.prefix, request.nonce.counter());
+            let nonce = WireNonce::new(self.keys.prefix, request.nonce.counter());
             let aad = Aad::response(&self.id, request.nonce, status);
-            envelope::seal(provider, &self.responses, nonce, &aad, buffer, len)
+            envelope::seal(provider, &self.keys.responses, nonce, &aad, buffer, len)
         };
         sealed.map_err(|error| (error, None))
     }
@@ -207,7 +252,7 @@ impl<P: Provider> ServerSession<P> {
         context: &[u8],
         out: &mut [u8],
     ) -> Result<(), CryptoError> {
-        export(provider, self.exporter.as_ref(), label, context, out)
+        export(provider, self.keys.exporter.as_ref(), label, context, out)
     }
 }
 
@@ -225,7 +270,7 @@ impl<P: Provider> fmt::Debug for ServerSession<P> {
 format_as! { [P: Provider] ServerSession<P>, session => "ServerSession {{ id: {}, mode: {}, scheme: {}, ends: {} }}", session.id, session.mode, session.scheme, session.ends }
 
 /// The response prefix of a plain session: random with the top bit set (§2.4).
-pub(crate) fn plain_response_prefix(mut random: [u8; 4]) -> [u8; 4] {
+fn plain_response_prefix(mut random: [u8; 4]) -> [u8; 4] {
     if let Some(first) = random.first_mut() {
         *first |= RESPONSE_BIT;
     }

@@ -135,7 +135,7 @@ def login(x):
             [("session_token", 0, "s3cret")],
         ),
         call(x, "POST", "/rest/login", [("password", 2, "")], 401, 7, [("hint", 1, ""), ("A.b_c-9", 2, "x" * 40)]),
-        call(x, "GET", "/rest/me", [], 200, 0xFFFFFFFF, [("token", 0, "of a call without sealed fields")]),
+        call(x, "GET", "/rest/me", [], 200, 0xFFFFFFFF, [("token", 3, "of a call without sealed fields")]),
     ]
 
 

@@ -171,6 +171,7 @@ class Session:
         keys = roles.client(hello.mode, hello.private, hello.said, pins, body)
         found = read_answer(body)
         self.id, self.token, self.answer, self.plain = found["sessionId"], found["token"], found, hello.mode == "plain"
+        self.transcript = None if self.plain else keys.t
         self.client = (keys, None) if self.plain else (keys["client write"], keys["client iv"])
         self.server = (keys, None) if self.plain else (keys["server write"], keys["server iv"])
         self.prefix, self.counter = bytes([secrets.randbelow(128)]) + secrets.token_bytes(3), 0

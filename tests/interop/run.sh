@@ -60,6 +60,7 @@ start --demo --token-secret "$work/secret"
 part "Node clients against our gateway" node $here/run-clients.mjs --gateway "$url" --pin="$kid" --expiring "$expiring"
 part "Python client against our gateway" python3 $here/python_client.py --gateway "$url" --pin="$kid" \
   --token-secret "$(<"$work/secret")" --corpus "$corpus"
+part "Python client of mutual mode against our gateway" python3 $here/mutual_client.py "$folder/dynamic-key-gateway"
 part "our client against the Node gateway" node $here/run-gateway.mjs --client "$folder/examples/client"
 part "JOSE against jose and jwcrypto" $here/jose/run.sh "$profile"
 echo "$passed passed, $failed failed"

@@ -13,6 +13,7 @@ mod device;
 mod executor;
 mod faulty;
 mod glass;
+mod house;
 mod link;
 mod random;
 mod storm;
@@ -22,6 +23,7 @@ pub use device::{Device, DeviceHandshake, DeviceSession, MODES, call, hello_head
 pub use executor::{block_on, pause, poll_times};
 pub use faulty::{Faulty, Fuse};
 pub use glass::Glass;
+pub use house::{ANSWER, DEVICE, Guest, House, Visit};
 pub use link::{Link, Lost, Tamper, Wire};
 pub use random::{Script, Seeded};
 pub use storm::{Broken, Storm, forged};

@@ -228,14 +228,7 @@ fn dynamic_key_v2_with_the_finite_field_schemes() {
     assert_eq!(run("dynamic-key-v2-ffdhe.json"), (4, 8));
 }
 
-/// Requests, responses and sealed fields of §3 have no code yet; what they agree on has.
 #[test]
 fn key_agreement_given_its_fields() {
     assert_eq!(run("key-agreement.json"), (7, 0));
-    let vectors = load("key-agreement.json");
-    assert_eq!(vectors.list("cases").iter().filter(|case| case.has("requires")).count(), 2);
-    assert_eq!(vectors.list("cases").iter().map(|case| case.list("calls").len()).sum::<usize>(), 15);
-    assert_eq!(vectors.list("refusedRequests").len(), 48);
-    assert_eq!(vectors["refusedResponses"].list("cases").len(), 65);
-    assert_eq!(vectors["refusedFields"].list("cases").len(), 17);
 }

@@ -21,6 +21,7 @@ mod envelope;
 #[cfg(feature = "ffdhe")]
 mod foreign_keys;
 mod hello;
+mod key_agreement;
 mod messages;
 mod peer;
 mod plain;

@@ -1,20 +1,17 @@
 //! The messages as they are read: hello, answer and error.
 
 use super::super::is_claim;
-use crate::codec::base64;
+#[cfg(doc)]
+use super::super::members::names_at;
+use super::super::members::{
+    IdentityFields, MAX_NONCE, Nonce, decode_at, kid, names, nonce, offered, required, scheme, string,
+};
 use crate::codec::json::{self, JsonError, Str, Value};
-use crate::crypto::provider::HASH_LEN;
-use crate::crypto::signature::{KeyId, SIGNATURE_LEN, Signature};
+use crate::crypto::signature::KeyId;
 use crate::error::{Code, Error, Peer};
 use crate::scheme::{NameList, Scheme};
-use crate::session::copy_bounded;
+use crate::session::{ClientType, copy_bounded};
 use core::ops::Range;
-
-/// The most bytes of a handshake nonce; the least are 16.
-pub(crate) const MAX_NONCE: usize = 32;
-
-/// A handshake nonce as it came, 16 to 32 bytes.
-pub type Nonce = heapless::Vec<u8, MAX_NONCE, u8>;
 
 /// A hello as it was read. Claims are what somebody claims.
 #[derive(Debug, Default)]
@@ -23,7 +20,8 @@ pub(crate) struct Hello {
     pub(crate) public_key: Range<usize>,
     pub(crate) device_id: heapless::String<64, u8>,
     pub(crate) platform: heapless::String<32, u8>,
-    pub(crate) client_type: heapless::String<64, u8>,
+    /// `None` for a type that nobody has.
+    pub(crate) client_type: Option<ClientType>,
     pub(crate) client_id: heapless::String<64, u8>,
     pub(crate) offer: Option<OfferFields>,
 }
@@ -31,59 +29,18 @@ pub(crate) struct Hello {
 /// The member `keyAgreement` of a hello.
 #[derive(Debug, Default)]
 pub(crate) struct OfferFields {
-    pub(crate) schemes: NameList,
+    /// Where the names stand in the buffer: [`names_at`].
+    pub(crate) schemes: Range<usize>,
     pub(crate) nonce: Nonce,
-    pub(crate) features: NameList,
+    /// As `schemes`; empty where there is no such member.
+    pub(crate) features: Range<usize>,
     pub(crate) kid: Option<KeyId>,
-}
-
-fn required(value: Option<Value<'_>>) -> Result<Value<'_>, Error> {
-    value.ok_or(Error::Peer(Peer::Malformed))
-}
-
-fn string(value: Option<Value<'_>>) -> Result<Str<'_>, Error> {
-    Ok(required(value)?.string()?)
 }
 
 fn claim<const N: usize>(value: Option<Value<'_>>) -> Result<heapless::String<N, u8>, Error> {
     let mut text = heapless::String::new();
     copy_bounded(string(value)?, &mut text).ok_or(Peer::Malformed)?;
     if is_claim(&text, N) { Ok(text) } else { Err(Peer::Malformed.into()) }
-}
-
-/// Decodes a nonce into `room`, which has [`MAX_NONCE`] bytes.
-pub(crate) fn nonce<'r>(text: Str<'_>, room: &'r mut [u8; MAX_NONCE]) -> Result<&'r [u8], Error> {
-    match text.base64(room) {
-        Ok(nonce) if nonce.len() >= 16 => Ok(nonce),
-        _ => Err(Peer::Malformed.into()),
-    }
-}
-
-/// Fills `list`, in its place: lists are large.
-#[inline(never)] // one frame less in its caller's
-fn names(value: Value<'_>, list: &mut NameList) -> Result<(), Error> {
-    for element in value.elements()? {
-        let mut room = [0; NameList::MAX_NAME];
-        let name = element.string()?.copy_to(&mut room).map_err(|_| Peer::Malformed)?;
-        list.push(name).map_err(|_| Peer::Malformed)?;
-    }
-    Ok(())
-}
-
-#[inline(never)] // one frame less in its caller's
-fn kid(value: Value<'_>) -> Result<KeyId, Error> {
-    let mut room = [0; KeyId::LEN];
-    let text = value.string()?.copy_to(&mut room).map_err(|_| Peer::Malformed)?;
-    KeyId::parse(text).ok_or(Peer::Malformed.into())
-}
-
-/// Decodes the base64 string at `range` of `buffer` in place, and says where its bytes stand.
-fn decode_at(buffer: &mut [u8], range: Range<usize>) -> Result<Range<usize>, Error> {
-    let malformed = Error::Peer(Peer::Malformed);
-    let text = buffer.get_mut(range.clone()).ok_or(malformed)?;
-    let length = json::unescape_in_place(text);
-    let length = base64::decode_in_place(text.get_mut(..length).ok_or(malformed)?).map_err(|_| malformed)?;
-    Ok(range.start..range.start.saturating_add(length))
 }
 
 impl Hello {
@@ -100,7 +57,7 @@ impl Hello {
         let key = string(key)?.range();
         self.device_id = claim(device_id)?;
         self.platform = claim(platform)?;
-        self.client_type = claim(kind)?;
+        self.client_type = ClientType::from_name(&claim::<64>(kind)?);
         self.client_id = claim(client_id)?;
         if let Some(offer) = offer {
             OfferFields::read(offer, &mut self.offer)?;
@@ -121,16 +78,14 @@ impl OfferFields {
     fn fill(&mut self, value: Value<'_>) -> Result<(), Error> {
         let [schemes, offered_nonce, features, identity] =
             value.members(&["supportedSchemes", "nonce", "features", "identity"])?;
-        names(required(schemes)?, &mut self.schemes)?;
-        if self.schemes.is_empty() {
-            return Err(Peer::Malformed.into());
-        }
+        self.schemes = offered(schemes)?;
         let identity = identity.map(|identity| identity.members(&["kid"])).transpose()?;
         let mut room = [0; MAX_NONCE];
         let nonce = nonce(string(offered_nonce)?, &mut room)?;
         self.nonce = Nonce::from_slice(nonce).map_err(|_| Peer::Malformed)?;
         if let Some(features) = features {
-            names(features, &mut self.features)?;
+            names(features, &mut NameList::new())?;
+            self.features = features.range();
         }
         self.kid = identity.map(|[text]| kid(required(text)?)).transpose()?;
         Ok(())
@@ -157,13 +112,6 @@ pub(crate) struct ChoiceFields<'a> {
     pub(crate) expires_in: Value<'a>,
     pub(crate) proof: Str<'a>,
     pub(crate) identity: Option<IdentityFields<'a>>,
-}
-
-/// The member `identity` of an answer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct IdentityFields<'a> {
-    pub(crate) kid: Value<'a>,
-    pub(crate) signature: Str<'a>,
 }
 
 impl<'a> AnswerFields<'a> {
@@ -197,13 +145,7 @@ impl<'a> ChoiceFields<'a> {
     fn parse(value: Value<'a>) -> Result<Self, Error> {
         let [scheme, nonce, features, expires_in, proof, identity] =
             value.members(&["scheme", "nonce", "features", "expiresIn", "proof", "identity"])?;
-        let identity = match identity {
-            Some(identity) => {
-                let [kid, signature] = identity.members(&["kid", "signature"])?;
-                Some(IdentityFields { kid: required(kid)?, signature: string(signature)? })
-            }
-            None => None,
-        };
+        let identity = identity.map(IdentityFields::parse).transpose()?;
         Ok(Self {
             scheme: string(scheme)?,
             nonce: string(nonce)?,
@@ -216,16 +158,7 @@ impl<'a> ChoiceFields<'a> {
 
     /// The selected scheme, if it is one of ours.
     pub(crate) fn scheme(&self) -> Option<Scheme> {
-        let mut room = [0; NameList::MAX_NAME];
-        self.scheme.copy_to(&mut room).ok().and_then(Scheme::from_name)
-    }
-
-    pub(crate) fn proof(&self) -> Result<[u8; HASH_LEN], Error> {
-        let mut proof = [0; HASH_LEN];
-        match self.proof.base64(&mut proof) {
-            Ok(bytes) if bytes.len() == HASH_LEN => Ok(proof),
-            _ => Err(Peer::Malformed.into()),
-        }
+        scheme(self.scheme)
     }
 
     /// Whether a feature is selected.
@@ -233,20 +166,6 @@ impl<'a> ChoiceFields<'a> {
         match self.features {
             Some(features) => Ok(features.elements()?.next().is_some()),
             None => Ok(false),
-        }
-    }
-}
-
-impl IdentityFields<'_> {
-    pub(crate) fn kid(&self) -> Result<KeyId, Error> {
-        kid(self.kid)
-    }
-
-    pub(crate) fn signature(&self) -> Result<Signature, Error> {
-        let mut signature = [0; SIGNATURE_LEN];
-        match self.signature.base64url(&mut signature) {
-            Ok(bytes) if bytes.len() == SIGNATURE_LEN => Ok(signature),
-            _ => Err(Peer::Malformed.into()),
         }
     }
 }

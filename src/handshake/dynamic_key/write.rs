@@ -1,6 +1,7 @@
 //! The messages as they are written: hello, answer and error.
 
 use super::super::HANDSHAKE_NONCE_LEN;
+use super::super::members::{self, IDENTITY_LEN, put_base64, put_identity, put_schemes, schemes_len};
 use crate::codec::cursor::Writer;
 use crate::codec::json::put_string;
 use crate::codec::spki::Group;
@@ -8,15 +9,8 @@ use crate::codec::timestamp;
 use crate::codec::{BufferTooSmall, base64};
 use crate::crypto::provider::HASH_LEN;
 use crate::crypto::{KeyId, Signature};
-use crate::error::{Code, Error, Misuse};
+use crate::error::{Code, Error};
 use crate::scheme::Scheme;
-
-fn put_base64(out: &mut Writer<'_>, bytes: &[u8]) {
-    if let Some(room) = out.reserve(base64::encoded_len(bytes.len())) {
-        // The room is exact.
-        let _ = base64::encode(bytes, room);
-    }
-}
 
 /// The hello (§2.1).
 pub(crate) struct HelloMessage<'a> {
@@ -55,13 +49,8 @@ impl HelloMessage<'_> {
         }
         if let Some(OfferMessage { schemes, nonce, kid }) = self.offer {
             out.put(br#"},"keyAgreement":{"supportedSchemes":"#);
-            let mut before: &[u8] = b"[";
-            for scheme in schemes {
-                out.put(before);
-                put_string(&mut out, scheme.name());
-                before = b",";
-            }
-            out.put(br#"],"nonce":""#);
+            put_schemes(&mut out, schemes);
+            out.put(br#","nonce":""#);
             put_base64(&mut out, nonce);
             out.put(b"\"");
             if let Some(kid) = kid {
@@ -88,19 +77,14 @@ pub(crate) const fn hello_len(
     const FRAME: usize =
         br#"{"clientPublicKey":"","device":{"id":"","platform":""},"client":{"type":"","clientId":""}}"#
             .len();
-    const OFFER: usize = br#","keyAgreement":{"supportedSchemes":[],"nonce":""}"#.len();
+    const OFFER: usize = br#","keyAgreement":{"supportedSchemes":,"nonce":""}"#.len();
     const IDENTITY: usize = br#","identity":{"kid":""}"#.len() + KeyId::LEN;
     let offer = match schemes {
         None => 0,
         Some(schemes) => {
-            let (mut names, mut rest) = (schemes.len().saturating_sub(1), schemes);
-            while let [scheme, after @ ..] = rest {
-                names = names.saturating_add(scheme.name().len()).saturating_add(2);
-                rest = after;
-            }
             let identity = if identified { IDENTITY } else { 0 };
             OFFER
-                .saturating_add(names)
+                .saturating_add(schemes_len(schemes))
                 .saturating_add(base64::encoded_len(HANDSHAKE_NONCE_LEN))
                 .saturating_add(identity)
         }
@@ -130,9 +114,7 @@ pub(crate) struct ChoiceMessage<'a> {
     pub(crate) kid: Option<&'a KeyId>,
 }
 
-/// What stands in the place of a signature that is not yet known: its characters in base64url.
-const SIGNATURE_BLANK: [u8; base64::url_encoded_len(64)] = [b'A'; base64::url_encoded_len(64)];
-/// What stands after it.
+/// What stands after the blank for the signature.
 const AFTER_SIGNATURE: &[u8] = br#""}}}"#;
 
 impl AnswerMessage<'_> {
@@ -165,11 +147,7 @@ impl AnswerMessage<'_> {
             put_base64(&mut out, &choice.proof);
             out.put(b"\"");
             if let Some(kid) = choice.kid {
-                out.put(br#","identity":{"kid":"#);
-                put_string(&mut out, kid.as_str());
-                out.put(br#","signature":""#);
-                out.put(&SIGNATURE_BLANK);
-                out.put(br#""}"#);
+                put_identity(&mut out, kid);
             }
             out.put(b"}");
         }
@@ -184,30 +162,19 @@ pub(crate) const fn longest_answer(session_id: usize, token: usize) -> usize {
         br#"{"serverPublicKey":"","sessionId":"","token":"","expireToken":,"expiresAt":""}"#.len();
     const CHOICE: usize =
         br#","keyAgreement":{"scheme":"","nonce":"","features":[],"expiresIn":,"proof":""}"#.len();
-    const IDENTITY: usize = br#","identity":{"kid":"","signature":""}"#.len();
     const DIGITS: usize = 20;
     const STRINGS: usize = base64::encoded_len(Group::MAX_OWN_SPKI_LEN)
         + timestamp::LEN
         + Scheme::EcAes2.name().len()
         + base64::encoded_len(HANDSHAKE_NONCE_LEN)
-        + base64::encoded_len(HASH_LEN)
-        + KeyId::LEN
-        + SIGNATURE_BLANK.len();
-    const FIXED: usize = FRAME + CHOICE + IDENTITY + STRINGS + 2 * DIGITS;
+        + base64::encoded_len(HASH_LEN);
+    const FIXED: usize = FRAME + CHOICE + IDENTITY_LEN + STRINGS + 2 * DIGITS;
     FIXED.saturating_add(session_id).saturating_add(token)
 }
 
 /// Writes `signature` into the answer that fills `answer` and was written with a blank for it.
 pub(crate) fn fill_signature(answer: &mut [u8], signature: &Signature) -> Result<(), Error> {
-    let blank = answer
-        .len()
-        .checked_sub(AFTER_SIGNATURE.len())
-        .and_then(|end| Some(end.checked_sub(SIGNATURE_BLANK.len())?..end))
-        .and_then(|place| answer.get_mut(place))
-        .filter(|place| **place == SIGNATURE_BLANK)
-        .ok_or(Misuse::WrongTurn)?;
-    base64::url_encode(signature, blank)?;
-    Ok(())
+    members::fill_signature(answer, signature, AFTER_SIGNATURE)
 }
 
 /// The length in bytes of an error: exactly what [`write_error`] needs.

@@ -1,0 +1,50 @@
+//! The table of `tests/table`, with the chip at either end and at both.
+
+use crate::rig::{InChip, InSoftware};
+use crate::rows::{End, lacking, play};
+use dynamic_key::gateway::TokenKey;
+use dynamic_key::scheme::Scheme;
+use dynamic_key::session::Mode;
+
+/// Every case of both schemes.
+const ALL: usize = 16 + 2 * (16 + 48 + 144);
+
+#[test]
+fn the_chip_as_the_device() {
+    let stranger = InSoftware(3).signer().1;
+    assert_eq!(play(&InChip::new(1), &InSoftware(2), &Scheme::ELLIPTIC, stranger), ALL);
+}
+
+#[test]
+fn the_chip_as_the_gateway() {
+    let stranger = InSoftware(3).signer().1;
+    assert_eq!(play(&InSoftware(1), &InChip::new(2), &Scheme::ELLIPTIC, stranger), ALL);
+}
+
+#[test]
+fn a_chip_at_both_ends() {
+    let stranger = InSoftware(3).signer().1;
+    assert_eq!(play(&InChip::new(1), &InChip::new(2), &Scheme::ELLIPTIC, stranger), ALL);
+}
+
+#[test]
+fn a_group_that_the_chip_lacks() {
+    let (chip, software) = (InChip::new(1), InSoftware(2));
+    for scheme in [Scheme::Aes1, Scheme::Aes2] {
+        assert!(!chip.has(scheme));
+        lacking(&chip, &software, scheme);
+        lacking(&software, &chip, scheme);
+        chip.check_empty(&scheme);
+    }
+}
+
+/// The gateway's identity in the chip signs tokens, too.
+#[test]
+fn tokens_signed_in_the_chip() {
+    let (chip, device) = (InChip::new(1), InSoftware(2));
+    let mut house = chip.house();
+    house.gateway.tokens = TokenKey::Es256;
+    let mut guest = device.guest(Mode::Pinned, Scheme::EcAes1, chip.signer().1);
+    let mut visit = guest.shake(&mut house).unwrap();
+    assert_eq!(guest.call(&mut visit, &mut house), Ok(()));
+}

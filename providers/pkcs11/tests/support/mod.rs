@@ -1,0 +1,81 @@
+//! The token that `check` has made, and what the tests share.
+#![allow(dead_code, unreachable_pub, reason = "not every test uses all of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test that fails should panic"
+)]
+
+pub mod pair;
+
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::object::Attribute;
+use cryptoki::session::Session;
+use dynamic_key::crypto::software::{PinnedKey, Pins};
+use dynamic_key::crypto::{CryptoError, KeyId, Signature, Verified, Verifier};
+use dynamic_key_pkcs11::{Pin, Token, Which};
+use std::env;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// One test at a time: objects are counted, and the login is the process's.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run ./check, which makes a token"))
+}
+
+pub fn module() -> PathBuf {
+    variable("PKCS11_MODULE").into()
+}
+
+pub fn label() -> String {
+    variable("PKCS11_TOKEN")
+}
+
+pub fn pin() -> Pin {
+    Pin::new(variable("PKCS11_PIN"))
+}
+
+pub fn open() -> Token {
+    Token::open(&module(), Which::Label(&label()), Some(&pin())).expect("the token opens")
+}
+
+/// As a client pins.
+pub fn verify(
+    point: &[u8; 65],
+    kid: &KeyId,
+    message: &[u8],
+    signature: &Signature,
+) -> Result<Verified, CryptoError> {
+    Pins(&[PinnedKey::from_point(point)?]).verify(kid, message, signature)
+}
+
+/// The module behind the crate's back: the same library, and so the same sessions.
+pub struct Beside {
+    pub module: Pkcs11,
+    pub session: Session,
+}
+
+impl Beside {
+    /// A session of our own with the same token.
+    pub fn open() -> Self {
+        let module = Pkcs11::new(module()).unwrap();
+        let _ = module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
+        let slots = module.get_slots_with_token().unwrap();
+        let slot = slots.into_iter().find(|slot| module.get_token_info(*slot).unwrap().label() == label());
+        let session = module.open_rw_session(slot.unwrap()).unwrap();
+        Self { module, session }
+    }
+
+    /// How many session objects there are, of all sessions of this process.
+    pub fn objects(&self) -> usize {
+        self.session.find_objects(&[Attribute::Token(false)]).unwrap().len()
+    }
+}

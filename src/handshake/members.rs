@@ -1,0 +1,193 @@
+//! What the messages of both bindings have in common, member by member: read and written once.
+
+use crate::codec::base64::{self, Base64Error};
+use crate::codec::cursor::Writer;
+use crate::codec::json::{self, Str, Value, put_string};
+use crate::codec::spki::{Group, PublicKey};
+use crate::crypto::provider::HASH_LEN;
+use crate::crypto::signature::{KeyId, SIGNATURE_LEN, Signature};
+use crate::error::{Error, Misuse, Peer};
+use crate::scheme::{NameList, Scheme};
+use core::ops::Range;
+
+/// The most bytes of a handshake nonce; the least are 16.
+pub(crate) const MAX_NONCE: usize = 32;
+
+/// A handshake nonce as it came, 16 to 32 bytes.
+pub type Nonce = heapless::Vec<u8, MAX_NONCE, u8>;
+
+/// A member that must be there.
+pub(crate) fn required(value: Option<Value<'_>>) -> Result<Value<'_>, Error> {
+    value.ok_or(Error::Peer(Peer::Malformed))
+}
+
+/// A member that must be there and a string.
+pub(crate) fn string(value: Option<Value<'_>>) -> Result<Str<'_>, Error> {
+    Ok(required(value)?.string()?)
+}
+
+/// Decodes a nonce into `room`, which has [`MAX_NONCE`] bytes.
+pub(crate) fn nonce<'r>(text: Str<'_>, room: &'r mut [u8; MAX_NONCE]) -> Result<&'r [u8], Error> {
+    match text.base64(room) {
+        Ok(nonce) if nonce.len() >= 16 => Ok(nonce),
+        _ => Err(Peer::Malformed.into()),
+    }
+}
+
+/// Fills `list`, in its place: lists are large.
+#[inline(never)] // one frame less in its caller's
+pub(crate) fn names(value: Value<'_>, list: &mut NameList) -> Result<(), Error> {
+    for element in value.elements()? {
+        let mut room = [0; NameList::MAX_NAME];
+        let name = element.string()?.copy_to(&mut room).map_err(|_| Peer::Malformed)?;
+        list.push(name).map_err(|_| Peer::Malformed)?;
+    }
+    Ok(())
+}
+
+/// Reads the names that stand at `range`, where a message was found to have them, into `list`: lists are large, and one at
+/// a time is enough.
+#[inline(never)] // one frame less in its caller's
+pub(crate) fn names_at(buffer: &[u8], range: &Range<usize>, list: &mut NameList) -> Result<(), Error> {
+    match buffer.get(range.clone()) {
+        Some([]) => Ok(()),
+        text => names(json::value(text.unwrap_or_default())?, list),
+    }
+}
+
+/// Checks the names of the offered schemes, of which there must be one, and says where they stand: see [`names_at`].
+pub(crate) fn offered(value: Option<Value<'_>>) -> Result<Range<usize>, Error> {
+    let (value, mut list) = (required(value)?, NameList::new());
+    names(value, &mut list)?;
+    if list.is_empty() { Err(Peer::Malformed.into()) } else { Ok(value.range()) }
+}
+
+/// The selected scheme, if it is one of ours.
+pub(crate) fn scheme(text: Str<'_>) -> Option<Scheme> {
+    let mut room = [0; NameList::MAX_NAME];
+    text.copy_to(&mut room).ok().and_then(Scheme::from_name)
+}
+
+pub(crate) fn proof(text: Str<'_>) -> Result<[u8; HASH_LEN], Error> {
+    let mut proof = [0; HASH_LEN];
+    match text.base64(&mut proof) {
+        Ok(bytes) if bytes.len() == HASH_LEN => Ok(proof),
+        _ => Err(Peer::Malformed.into()),
+    }
+}
+
+#[inline(never)] // one frame less in its caller's
+pub(crate) fn kid(value: Value<'_>) -> Result<KeyId, Error> {
+    let mut room = [0; KeyId::LEN];
+    let text = value.string()?.copy_to(&mut room).map_err(|_| Peer::Malformed)?;
+    KeyId::parse(text).ok_or(Peer::Malformed.into())
+}
+
+/// The member `identity` of an answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct IdentityFields<'a> {
+    kid: Value<'a>,
+    signature: Str<'a>,
+}
+
+impl<'a> IdentityFields<'a> {
+    pub(crate) fn parse(value: Value<'a>) -> Result<Self, Error> {
+        let [kid, signature] = value.members(&["kid", "signature"])?;
+        Ok(Self { kid: required(kid)?, signature: string(signature)? })
+    }
+
+    pub(crate) fn kid(&self) -> Result<KeyId, Error> {
+        kid(self.kid)
+    }
+
+    pub(crate) fn signature(&self) -> Result<Signature, Error> {
+        let mut signature = [0; SIGNATURE_LEN];
+        match self.signature.base64url(&mut signature) {
+            Ok(bytes) if bytes.len() == SIGNATURE_LEN => Ok(signature),
+            _ => Err(Peer::Malformed.into()),
+        }
+    }
+}
+
+/// Decodes the base64 string at `range` of `buffer` in place, and says where its bytes stand.
+pub(crate) fn decode_at(buffer: &mut [u8], range: Range<usize>) -> Result<Range<usize>, Error> {
+    let malformed = Error::Peer(Peer::Malformed);
+    let text = buffer.get_mut(range.clone()).ok_or(malformed)?;
+    let length = json::unescape_in_place(text);
+    let length = base64::decode_in_place(text.get_mut(..length).ok_or(malformed)?).map_err(|_| malformed)?;
+    Ok(range.start..range.start.saturating_add(length))
+}
+
+/// The server's public key, which must be one of `group`, and its SPKI DER as sent.
+pub(crate) fn server_key<'r>(
+    text: Str<'_>,
+    group: Group,
+    room: &'r mut [u8; Group::MAX_SPKI_LEN],
+) -> Result<(PublicKey, &'r [u8]), Error> {
+    let der = match text.base64(room) {
+        Ok(der) => der,
+        Err(Base64Error::BufferTooSmall(_)) => return Err(Peer::InvalidPublicKey.into()),
+        Err(_) => return Err(Peer::Malformed.into()),
+    };
+    let peer = PublicKey::from_spki(der).map_err(|_| Peer::InvalidPublicKey)?;
+    if peer.group() == group { Ok((peer, der)) } else { Err(Peer::InvalidPublicKey.into()) }
+}
+
+pub(crate) fn put_base64(out: &mut Writer<'_>, bytes: &[u8]) {
+    if let Some(room) = out.reserve(base64::encoded_len(bytes.len())) {
+        // The room is exact.
+        let _ = base64::encode(bytes, room);
+    }
+}
+
+/// Puts the array of the offered schemes.
+pub(crate) fn put_schemes(out: &mut Writer<'_>, schemes: &[Scheme]) {
+    let mut before: &[u8] = b"[";
+    for scheme in schemes {
+        out.put(before);
+        put_string(out, scheme.name());
+        before = b",";
+    }
+    out.put(b"]");
+}
+
+/// The length in bytes of what [`put_schemes`] puts, for one scheme or more.
+pub(crate) const fn schemes_len(schemes: &[Scheme]) -> usize {
+    let (mut length, mut rest) = (schemes.len().saturating_add(1), schemes);
+    while let [scheme, after @ ..] = rest {
+        length = length.saturating_add(scheme.name().len()).saturating_add(2);
+        rest = after;
+    }
+    length
+}
+
+/// What stands in the place of a signature that is not yet known: its characters in base64url.
+pub(crate) const SIGNATURE_BLANK: [u8; base64::url_encoded_len(SIGNATURE_LEN)] =
+    [b'A'; base64::url_encoded_len(SIGNATURE_LEN)];
+
+/// Puts the member `identity` with a blank for the signature, which stands last, so that it can be written in after the
+/// rest.
+pub(crate) fn put_identity(out: &mut Writer<'_>, kid: &KeyId) {
+    out.put(br#","identity":{"kid":"#);
+    put_string(out, kid.as_str());
+    out.put(br#","signature":""#);
+    out.put(&SIGNATURE_BLANK);
+    out.put(br#""}"#);
+}
+
+/// The length in bytes of what [`put_identity`] puts.
+pub(crate) const IDENTITY_LEN: usize =
+    br#","identity":{"kid":"","signature":""}"#.len() + KeyId::LEN + SIGNATURE_BLANK.len();
+
+/// Writes `signature` into the answer that fills `answer` and was written with a blank for it, behind which `after` stands.
+pub(crate) fn fill_signature(answer: &mut [u8], signature: &Signature, after: &[u8]) -> Result<(), Error> {
+    let blank = answer
+        .len()
+        .checked_sub(after.len())
+        .and_then(|end| Some(end.checked_sub(SIGNATURE_BLANK.len())?..end))
+        .and_then(|place| answer.get_mut(place))
+        .filter(|place| **place == SIGNATURE_BLANK)
+        .ok_or(Misuse::WrongTurn)?;
+    base64::url_encode(signature, blank)?;
+    Ok(())
+}
