@@ -9,6 +9,7 @@
     reason = "a test that fails should panic"
 )]
 
+mod counted;
 mod device;
 mod executor;
 mod faulty;
@@ -19,6 +20,7 @@ mod random;
 mod storm;
 mod world;
 
+pub use counted::{Count, Counted, Live};
 pub use device::{Device, DeviceHandshake, DeviceSession, MODES, call, hello_headers, request_headers, seal};
 pub use executor::{block_on, pause, poll_times};
 pub use faulty::{Faulty, Fuse};

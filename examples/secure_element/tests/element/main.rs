@@ -14,7 +14,6 @@ mod faults;
 mod rig;
 #[path = "../../../../tests/table/rows.rs"]
 mod rows;
-mod search;
 mod secrecy;
 mod slots;
 #[path = "../../../../tests/support/mod.rs"]

@@ -48,3 +48,18 @@ fn tokens_signed_in_the_chip() {
     let mut visit = guest.shake(&mut house).unwrap();
     assert_eq!(guest.call(&mut visit, &mut house), Ok(()));
 }
+
+/// A device of another group asks for it first, and comes again with a key for the chip: the gateway's chip cannot check the
+/// first, and need not.
+#[test]
+fn a_device_of_another_group_comes_again() {
+    for (mode, first) in [(Mode::Confirmed, Scheme::Aes1), (Mode::Pinned, Scheme::Aes2)] {
+        let (chip, device) = (InChip::new(1), InSoftware(2));
+        let mut house = chip.house();
+        let mut guest = device.guest(mode, Scheme::EcAes2, chip.signer().1);
+        guest.config.schemes = Vec::leak(vec![first, Scheme::EcAes2]);
+        let mut visit = guest.shake(&mut house).unwrap();
+        assert_eq!(visit.session.facts().scheme(), Scheme::EcAes2);
+        assert_eq!(guest.call(&mut visit, &mut house), Ok(()));
+    }
+}
