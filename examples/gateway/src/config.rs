@@ -5,6 +5,7 @@ mod names;
 
 pub use error::ConfigError;
 
+use crate::issuer;
 use dynamic_key::scheme::{Preference, Scheme};
 use dynamic_key::session::{ClientType, Mode};
 use serde::Deserialize;
@@ -58,6 +59,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// The origins whose pages may call this gateway from a browser, such as `https://app.example`.
     pub cors_origins: Vec<String>,
+    /// An issuer of tokens beside the gateway.
+    pub issuer: Option<issuer::Settings>,
     /// Sizes, times and rates.
     pub limits: Limits,
 }
@@ -203,6 +206,7 @@ impl Default for Config {
             identities: Vec::new(),
             routes: default_routes(),
             cors_origins: Vec::new(),
+            issuer: None,
             limits: Limits::default(),
         }
     }
@@ -260,7 +264,8 @@ impl Config {
         let mut config = Self::from_toml(&text).map_err(|error| error.in_file(path))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let own = [&mut config.identity, &mut config.token_secret].into_iter().flatten();
-        for file in own.chain(config.identities.iter_mut().map(|identity| &mut identity.key)) {
+        let issuer = config.issuer.iter_mut().map(|issuer| &mut issuer.database);
+        for file in own.chain(config.identities.iter_mut().map(|identity| &mut identity.key)).chain(issuer) {
             *file = folder.join(&*file);
         }
         Ok(config)

@@ -16,6 +16,7 @@ mod body;
 pub mod config;
 mod cors;
 mod http;
+pub mod issuer;
 mod keys;
 mod limit;
 mod log;

@@ -13,19 +13,24 @@ use crate::scheme::Scheme;
 /// The request (§3).
 pub(crate) struct RequestMessage<'a> {
     pub(crate) identifier: &'a [u8],
-    pub(crate) nonce: &'a [u8],
+    pub(crate) nonce: [u8; HANDSHAKE_NONCE_LEN],
     /// SPKI DER.
     pub(crate) public_key: &'a [u8],
     pub(crate) schemes: &'a [Scheme],
 }
 
 impl RequestMessage<'_> {
+    /// Its length in bytes.
+    pub(crate) fn length(&self) -> usize {
+        self.write(&mut []).unwrap_or_else(|error| error.needed)
+    }
+
     /// Writes the message to the front of `out` and returns its length.
     pub(crate) fn write(&self, out: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let mut out = Writer::new(out);
         for (name, bytes) in [
             (r#"{"identifier":""#, self.identifier),
-            (r#"","nonce":""#, self.nonce),
+            (r#"","nonce":""#, &self.nonce),
             (r#"","public_key":""#, self.public_key),
         ] {
             out.put(name.as_bytes());

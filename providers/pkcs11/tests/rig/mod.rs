@@ -9,12 +9,12 @@
     reason = "a test that fails should panic"
 )]
 
-pub mod pair;
+pub mod steps;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::object::Attribute;
 use cryptoki::session::Session;
-use dynamic_key::crypto::software::{PinnedKey, Pins};
+use dynamic_key::crypto::software::{Identity, PinnedKey, Pins};
 use dynamic_key::crypto::{CryptoError, KeyId, Signature, Verified, Verifier};
 use dynamic_key_pkcs11::{Pin, Token, Which};
 use std::env;
@@ -55,6 +55,11 @@ pub fn verify(
     signature: &Signature,
 ) -> Result<Verified, CryptoError> {
     Pins(&[PinnedKey::from_point(point)?]).verify(kid, message, signature)
+}
+
+/// An identity that is in no token.
+pub fn other_identity() -> Identity {
+    Identity::from_bytes(&[0x77; 32].into()).unwrap()
 }
 
 /// The module behind the crate's back: the same library, and so the same sessions.
