@@ -115,7 +115,7 @@ pub fn fields<P: Provider, G: Provider>(
     gateway: &mut G,
 ) -> Result<(), Error> {
     let mut call = Call::new("POST", "/rest/login").unwrap();
-    let mut sealed = |seal: &mut dyn FnMut(&mut [u8]) -> Result<usize, Error>| {
+    let sealed = |seal: &mut dyn FnMut(&mut [u8]) -> Result<usize, Error>| {
         let mut buffer = b"correct horse".to_vec();
         buffer.resize(sealed_len(13), 0);
         let length = seal(&mut buffer)?;
