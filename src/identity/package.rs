@@ -9,7 +9,7 @@ use super::draft::Author;
 use super::message::{Received, is_id};
 use super::profile::Known;
 use crate::codec::cursor::Writer;
-use crate::codec::json::{Value, put_string};
+use crate::codec::json::{self, Str, Value, put_string};
 use crate::codec::timestamp::Timestamp;
 use crate::crypto::{KeyWrap, Recipient, Signer};
 use crate::jose::jwk::Jwk;
@@ -141,7 +141,7 @@ pub struct Opened<'b> {
     /// When, as the sender says.
     pub issued_at: Timestamp,
     /// The id of the content package.
-    pub package: crate::codec::json::Str<'b>,
+    pub package: Str<'b>,
     /// What came with it.
     pub content: Option<Value<'b>>,
 }
