@@ -2,6 +2,7 @@
 
 use super::ClientError;
 use super::exchange::{Answer, VERSION, range};
+use super::storage::Keeper;
 use crate::codec::json;
 use crate::crypto::{Provider, Signature};
 use crate::envelope::{INTRODUCTION_LEN, introduce, sealed_len};
@@ -100,6 +101,32 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
         debug!("session: {}", self.facts());
         self.introduction = handshake.introduction().copied();
         Ok(())
+    }
+
+    /// Has the storage do what is due before `request`: load the session once, and reserve what it seals with next. A session of
+    /// mutual mode is kept once the gateway has verified its introduction.
+    pub(super) fn keep<K: Keeper<P>>(
+        &mut self,
+        keeper: &mut K,
+        provider: &mut P,
+        now: Now,
+        request: Option<&Request<'_>>,
+        buffer: &mut [u8],
+    ) -> Result<(), Error> {
+        if !K::KEEPS || self.config.mode == Mode::Plain || self.doubtful {
+            return Ok(());
+        }
+        let owner = self.config.owner()?;
+        if self.session.is_none() && keeper.may_have() {
+            keeper.load(provider, &owner, now, &mut self.session, buffer)?;
+        }
+        let len = request.map_or(0, Request::plaintext_len);
+        match &mut self.session {
+            Some(session) if self.introduction.is_none() && !session.has_reserved(len) => {
+                Ok(keeper.reserve(provider, &owner, session, now, len, buffer)?)
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn logout(&mut self) {
