@@ -90,10 +90,10 @@ impl<'c, T: Transport, const TOKEN: usize> TokenClient<'c, T, TOKEN> {
         }
     }
 
-    /// Sends what is due, a revocation too, until nothing is.
+    /// Sends what is due, a revocation too; and after a refused refresh token what takes its place.
     ///
     /// # Errors
-    /// The last failure. After one that another grant may mend, that is sent, too.
+    /// The failure, or the last of two.
     pub fn send_due(
         &mut self,
         now: Now,
@@ -101,10 +101,14 @@ impl<'c, T: Transport, const TOKEN: usize> TokenClient<'c, T, TOKEN> {
         buffer: &mut [u8],
     ) -> Result<(), TokenClientError<T::Error>> {
         let mut outcome = Ok(());
-        while self.tokens.need(now) == Need::Request {
+        // A refused grant may leave another one. Nothing else is sent twice in one call, whatever the policy.
+        for _ in 0..2 {
+            if self.tokens.need(now) != Need::Request {
+                break;
+            }
             outcome = self.exchange(now, random, buffer);
             buffer.zeroize();
-            if let Err(TokenClientError::Token(TokenError::BufferTooSmall { .. })) = outcome {
+            if !matches!(outcome, Err(TokenClientError::Token(TokenError::Refused { .. }))) {
                 break;
             }
         }
@@ -166,7 +170,7 @@ fn send<T: Transport>(transport: &mut T, request: &Request<'_>) -> Result<(), T:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::token::{Credentials, Stop, login, oauth};
+    use crate::token::{Credentials, Policy, Stop, login, oauth};
     use crate::transport::TransportError;
     use std::string::String;
     use std::vec::Vec;
@@ -280,5 +284,17 @@ mod tests {
             sent[3],
             r#"POST /v1/auth/token/revoke [Content-Type: application/json; Authorization: Bearer two] {"token":"two"}"#
         );
+    }
+
+    #[test]
+    fn no_policy_makes_one_call_hammer_the_issuer() {
+        let credentials = Credentials::confidential("id", "secret").unwrap();
+        let policy = Policy { first_back_off: 0, longest_back_off: 0, ..Policy::DEFAULT };
+        let config = Config { policy, ..Config::new(&oauth::RFC6749, &credentials) };
+        let script = Script { answers: vec![None, None], ..Script::default() };
+        let mut client = TokenClient::<_, 16>::new(config, script).unwrap();
+        let failed = client.access(Now::UNKNOWN, 0, &mut [0; 128]).unwrap_err();
+        assert_eq!(failed, TokenClientError::Transport(Broken));
+        assert_eq!(client.transport_mut().sent.len(), 1);
     }
 }

@@ -6,6 +6,7 @@ mod names;
 pub use error::ConfigError;
 
 use crate::issuer;
+use dynamic_key::handshake::key_agreement::DEFAULT_LIFETIME;
 use dynamic_key::scheme::{Preference, Scheme};
 use dynamic_key::session::{ClientType, Mode};
 use serde::Deserialize;
@@ -57,6 +58,8 @@ pub struct Config {
     pub identities: Vec<Identity>,
     /// The routes; by default those of the Dynamic Key V2 documentation, for internal clients.
     pub routes: Vec<Route>,
+    /// Key Agreement, off where it is not configured.
+    pub key_agreement: Option<KeyAgreement>,
     /// The origins whose pages may call this gateway from a browser, such as `https://app.example`.
     pub cors_origins: Vec<String>,
     /// An issuer of tokens beside the gateway.
@@ -129,6 +132,51 @@ pub struct Route {
     /// Sealed headers that go on besides `accept` and `accept-language`.
     #[serde(default)]
     pub headers: Vec<String>,
+}
+
+/// Key Agreement: `POST /rest/key-agreement`, and the calls whose sensitive fields are sealed with what was agreed. Schemes
+/// and preference are those of all.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KeyAgreement {
+    /// What the responses call this gateway: 1 to 255 bytes.
+    pub identifier: String,
+    /// How long an agreement lasts, in whole seconds.
+    #[serde(rename = "seconds", deserialize_with = "names::seconds")]
+    pub lifetime: Duration,
+    /// The most agreements at a time.
+    pub agreements: usize,
+    /// Whether the gateway's identity signs. Without it a response has no member `identity`, and no client can pin.
+    pub sign: bool,
+    /// The calls.
+    pub calls: Vec<SealedCall>,
+}
+
+impl Default for KeyAgreement {
+    fn default() -> Self {
+        Self {
+            identifier: "dynamic-key-gateway".into(),
+            lifetime: Duration::from_secs(DEFAULT_LIFETIME),
+            agreements: 100_000,
+            sign: true,
+            calls: Vec::new(),
+        }
+    }
+}
+
+/// A call with sealed fields: it goes to the upstream with the same method and path, its fields opened.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SealedCall {
+    /// The method, in capital letters.
+    pub method: String,
+    /// The path, letter for letter.
+    pub path: String,
+    /// The members of the request that must be sealed: 1 to 4.
+    pub fields: Vec<String>,
+    /// The members of the upstream's answer that are sealed where they are strings.
+    #[serde(default)]
+    pub answers: Vec<String>,
 }
 
 /// Sizes, times and rates.
@@ -205,6 +253,7 @@ impl Default for Config {
             clients: Vec::new(),
             identities: Vec::new(),
             routes: default_routes(),
+            key_agreement: None,
             cors_origins: Vec::new(),
             issuer: None,
             limits: Limits::default(),
@@ -227,7 +276,8 @@ impl Config {
     }
 
     /// The demonstration: the sample upstream behind it, `internal-web-client` for all its routes, the external
-    /// `partner-acme-corp` for `/countries/get` and `/lang/get`, every mode and scheme, no rate limits.
+    /// `partner-acme-corp` for `/countries/get` and `/lang/get`, every mode and scheme, Key Agreement with a sealed password
+    /// at `/rest/login`, no rate limits.
     #[must_use]
     pub fn demo() -> Self {
         let partner = "partner-acme-corp";
@@ -249,6 +299,15 @@ impl Config {
                 client(ClientType::External, partner),
             ],
             routes,
+            key_agreement: Some(KeyAgreement {
+                calls: vec![SealedCall {
+                    method: "POST".into(),
+                    path: "/rest/login".into(),
+                    fields: vec!["password".into()],
+                    answers: vec!["session_token".into()],
+                }],
+                ..KeyAgreement::default()
+            }),
             limits: Limits { handshakes_per_minute: 0, failures_per_minute: 0, ..Limits::default() },
             ..Self::default()
         }

@@ -10,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+mod agreements;
 mod api;
 pub mod args;
 mod body;
@@ -21,6 +22,7 @@ mod keys;
 mod limit;
 mod log;
 mod policy;
+mod rest;
 mod sample;
 mod server;
 mod shared;

@@ -6,6 +6,7 @@ use crate::issuer::{self, Issuer};
 use crate::keys::{self, KeyError};
 use crate::limit::SourceLimit;
 use crate::policy::{self, Policy};
+use crate::rest::Rest;
 use crate::sample::SampleUpstream;
 use crate::shared::Shared;
 use crate::store::MemoryStore;
@@ -25,7 +26,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
-/// How often ended sessions are looked for, so that their keys are erased.
+/// How often ended sessions and agreements are looked for, so that their keys are erased.
 const SWEEP: Duration = Duration::from_secs(5);
 
 /// A gateway that listens and is not yet served.
@@ -124,6 +125,7 @@ impl Server {
             gateway,
             identity,
             sessions: MemoryStore::new(limits.sessions, limits.half_open_sessions),
+            rest: Rest::new(&config)?,
             upstream: Upstream::new(&url, &limits)?,
             limits,
             handshakes: SourceLimit::per_minute(limits.handshakes_per_minute),
@@ -197,6 +199,9 @@ async fn sweep(shared: Arc<Shared>) {
     loop {
         ticks.tick().await;
         shared.sessions.sweep(now());
+        if let Some(rest) = &shared.rest {
+            rest.agreements.sweep(now());
+        }
     }
 }
 

@@ -12,7 +12,7 @@ mod rig;
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use dynamic_key::codec::spki::{Group, PublicKey};
 use dynamic_key::conformance;
-use dynamic_key::crypto::software::Software;
+use dynamic_key::crypto::software::{Identity, Software};
 use dynamic_key::crypto::{Aead, CryptoError, KeyId, Provider, Signer};
 use dynamic_key_pkcs11::{Hsm, Mechanism, OpenError, Pin, Token, Which};
 use getrandom::SysRng;
@@ -129,6 +129,20 @@ fn an_identity_is_found_by_the_thumbprint_of_its_public_key() {
     beside.session.destroy_object(privates[0]).unwrap();
     assert_eq!(token.identity(&first.kid()).map(drop), Err(OpenError::NoKey));
     assert_eq!(found.sign(b"message"), Err(CryptoError::Failed));
+}
+
+#[test]
+fn a_key_that_wants_the_pin_at_each_use_is_not_used() {
+    let _alone = alone();
+    let (token, beside) = (open(), Beside::open());
+    for (asks, found) in [(true, Err(OpenError::NoKey)), (false, Ok(()))] {
+        let scalar = [if asks { 0x51 } else { 0x52 }; 32];
+        let public = Identity::from_bytes(&scalar.into()).unwrap().public().unwrap();
+        let uses = [Attribute::Sign(true), Attribute::AlwaysAuthenticate(asks)];
+        beside.import(&scalar, &uses);
+        assert_eq!(token.identity(&public.kid()).map(drop), found);
+        assert_eq!(Hsm::with_host_kdf(&token).unwrap().fill(&mut [0; 8]), Ok(()), "nothing was tried");
+    }
 }
 
 #[test]

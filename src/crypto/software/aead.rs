@@ -42,6 +42,15 @@ pub trait TrafficKey: Sized {
     ) -> Result<(), CryptoError>;
 }
 
+/// A key that is kept as its bytes, which may leave to be stored.
+pub trait UnexpandedKey: TrafficKey {
+    /// The bytes, as many as the algorithm has.
+    ///
+    /// # Security
+    /// Copies made from them are the caller's to erase.
+    fn as_bytes(&self) -> &[u8];
+}
+
 /// AES-GCM both ways needs AES in one: without the round keys of the other, keys are smaller and sooner ready.
 type Aes128Gcm = AesGcm<cipher::Aes128, U12>;
 type Aes256Gcm = AesGcm<cipher::Aes256, U12>;
@@ -207,6 +216,18 @@ impl TrafficKey for RawAes256Key {
         tag: &[u8; TAG_LEN],
     ) -> Result<(), CryptoError> {
         aes256(&self.0).open(nonce, aad, text, tag)
+    }
+}
+
+impl UnexpandedKey for RawKey {
+    fn as_bytes(&self) -> &[u8] {
+        self.bytes.as_bytes().get(..self.aead.key_len()).unwrap_or_default()
+    }
+}
+
+impl UnexpandedKey for RawAes256Key {
+    fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 }
 
