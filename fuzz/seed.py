@@ -180,6 +180,22 @@ def main():
     ):
         head = b"POST /api/info/v2 HTTP/1.1\r\nHost: gateway:8080\r\nContent-Type: application/json\r\n"
         seed("http1_request", b"\x04\0\x02\x03\x11" + head + framed)
+    issued = {"access_token": "eyJ.a", "token_type": "Bearer", "expires_in": 3600, "refresh_token": "r 1"}
+    login = {"access_token": "eyJ.a", "token_type": "bearer", "expiresIn": 1}
+    for dialect, body in ((0, issued), (1, {"code": "00", "data": issued}), (2, login)):
+        seed("issued", bytes([dialect, 0, 0, 0]) + json.dumps(body).encode())
+    for status, error in ((3, "invalid_grant"), (4, "unauthorized_client"), (5, "x"), (3, "server_error"), (7, "x")):
+        seed("issued", bytes([0, status, 0, 0]) + json.dumps({"error": error}).encode())
+    for query in ("code=a.b&state=$", "state=$&error=access_denied", "c%6Fde=%41+%7e&state=$&x", "code=a&state=x"):
+        seed("redirect", query.encode())
+    for value in (
+        "120",
+        "4294967296",
+        "Sun, 06 Nov 1994 08:49:37 GMT",
+        "Sunday, 06-Nov-94 08:49:37 GMT",
+        "Sun Nov  6 08:49:37 1994",
+    ):
+        seed("retry_after", value.encode())
     # In the targets of whole conversations zero is the honest next step.
     for target in ("client", "gateway", "link"):
         for first in range(16):

@@ -8,12 +8,14 @@ pub(crate) mod hash;
 pub mod provider;
 pub mod signature;
 pub mod software;
+pub mod storable;
 #[cfg(feature = "jwe")]
 pub mod wrap;
 
 #[cfg(feature = "async")]
 pub use asynchronous::{AsyncProvider, AsyncSigner, AsyncVerifier};
 pub use provider::{Aead, CryptoError, Provider};
-pub use signature::{KeyId, Nobody, Signature, Signer, Verified, Verifier};
+pub use signature::{KeyId, Nobody, SIGNATURE_LEN, Signature, Signer, Verified, Verifier};
+pub use storable::StorableKeys;
 #[cfg(feature = "jwe")]
 pub use wrap::{KeyWrap, Recipient};

@@ -98,6 +98,12 @@ impl Package<'_> {
         jws::signed_len(&self.header, Segment::len(self))
     }
 
+    /// [`Package::sealed_len`] with so many bytes more in the body.
+    pub(crate) fn sealed_len_with(&self, more: usize) -> usize {
+        let payload = Segment::len(self).saturating_add(more);
+        jwe::sealed_len(&self.envelope(), jws::signed_len(&self.header, payload))
+    }
+
     /// The header for [`jwe::seal`].
     #[must_use]
     pub const fn envelope(&self) -> jwe::Header<'_> {

@@ -61,6 +61,7 @@ part "Node clients against our gateway" node $here/run-clients.mjs --gateway "$u
 part "Python client against our gateway" python3 $here/python_client.py --gateway "$url" --pin="$kid" \
   --token-secret "$(<"$work/secret")" --corpus "$corpus"
 part "Python client of mutual mode against our gateway" python3 $here/mutual_client.py "$folder/dynamic-key-gateway"
+part "Python client of Key Agreement against our gateway" python3 $here/key_agreement_client.py "$folder/dynamic-key-gateway"
 part "our client against the Node gateway" node $here/run-gateway.mjs --client "$folder/examples/client"
 part "JOSE against jose and jwcrypto" $here/jose/run.sh "$profile"
 echo "$passed passed, $failed failed"
