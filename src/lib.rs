@@ -18,7 +18,7 @@
 //! | [`Error`], [`Code`] | what can go wrong, and the codes of the wire |
 //! | [`session`] | what a handshake leaves: seals, opens, ends |
 //! | [`handshake`] | the stepped machines of both roles |
-//! | [`jose`] | JSON Web Tokens, a side branch |
+//! | [`jose`] | JSON Web keys, signatures, encryption and tokens: a side branch |
 //! | [`token`] | tokens of an issuer, kept fresh |
 //! | [`identity`] | identities, their keys and what they send each other |
 //! | [`transport`] | carriers of requests and answers; HTTP/1.1 |

@@ -78,6 +78,8 @@ pub mod limit {
     pub const MESSAGES: u64 = 1 << 24;
     /// AES blocks each way.
     pub const BLOCKS: u64 = 1 << 34;
+    /// The AES blocks that go with each counter of a block reserved ahead (§2.7): those of 16 KiB.
+    pub const BLOCKS_EACH: u64 = BLOCKS / MESSAGES;
 
     /// The AES blocks that a message of `len` bytes takes, that of the tag included.
     #[must_use]
@@ -86,7 +88,7 @@ pub mod limit {
     }
 }
 
-/// The nonces of a sender: one prefix, a counter from 0 to a limit, and the blocks that were sealed.
+/// The nonces of a sender: one prefix, a counter up to a limit, and the AES blocks that were sealed.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct NonceSequence {
@@ -94,6 +96,7 @@ pub struct NonceSequence {
     next: u64,
     limit: u64,
     blocks: u64,
+    most_blocks: u64,
 }
 
 /// The key has sealed as much as it may. A new session is needed.
@@ -105,7 +108,37 @@ impl NonceSequence {
     /// Starts at counter 0; counters stay below `limit`.
     #[must_use]
     pub const fn new(prefix: [u8; 4], limit: u64) -> Self {
-        Self { prefix, next: 0, limit, blocks: 0 }
+        Self { prefix, next: 0, limit, blocks: 0, most_blocks: limit::BLOCKS }
+    }
+
+    /// The sequence of a session that was stored, in a mode other than plain: whatever may have been sealed below `reserved` has
+    /// been, and nothing can be until [`NonceSequence::reserve`].
+    pub(crate) const fn stored(reserved: u64) -> Self {
+        let blocks = reserved.saturating_mul(limit::BLOCKS_EACH);
+        Self { prefix: [0; 4], next: reserved, limit: reserved, blocks, most_blocks: blocks }
+    }
+
+    /// Whether nothing beyond a block reserved ahead can be sealed. The last counter is never reserved: without it the
+    /// limit would look like that of a session which was not stored.
+    pub(crate) const fn is_reserved(&self) -> bool {
+        self.limit < limit::MESSAGES
+    }
+
+    /// Where a reservation ends that holds `count` more messages, with [`limit::BLOCKS_EACH`] AES blocks for each, and a message of
+    /// `len` bytes in any case. `None` where the key has not as much left.
+    pub(crate) fn reservation(&self, count: u64, len: usize) -> Option<u64> {
+        const END: u64 = limit::MESSAGES - 1;
+        let reserved = if self.is_reserved() { self.limit } else { 0 };
+        let used = self.next.max(self.blocks.div_ceil(limit::BLOCKS_EACH)).max(reserved);
+        let with_blocks = self.blocks.saturating_add(limit::blocks(len)).div_ceil(limit::BLOCKS_EACH);
+        let least = self.next.saturating_add(1).max(with_blocks);
+        (least <= END).then_some(used.saturating_add(count).min(END).max(least))
+    }
+
+    /// Seals up to the end of a reservation, which is durable, and no further.
+    pub(crate) const fn reserve(&mut self, end: u64) {
+        self.limit = end;
+        self.most_blocks = end.saturating_mul(limit::BLOCKS_EACH);
     }
 
     /// A sequence that has sealed `next` messages of `blocks` blocks, which would take a while.
@@ -120,7 +153,7 @@ impl NonceSequence {
     /// # Errors
     /// [`Exhausted`] when it may not.
     pub const fn check(&self, len: usize) -> Result<(), Exhausted> {
-        if self.next < self.limit && self.blocks.saturating_add(limit::blocks(len)) <= limit::BLOCKS {
+        if self.next < self.limit && self.blocks.saturating_add(limit::blocks(len)) <= self.most_blocks {
             Ok(())
         } else {
             Err(Exhausted)

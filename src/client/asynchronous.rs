@@ -2,13 +2,14 @@
 
 use super::exchange::{self, Answer, HELLO_HEADERS};
 use super::state::{Failure, State, Try};
+use super::storage::{Keeper, NoStorage, VaultOf};
 use super::{ClientError, HANDSHAKE_PATH, REQUEST_PATH, Response};
-use crate::crypto::{AsyncProvider, AsyncSigner, AsyncVerifier};
+use crate::crypto::{AsyncProvider, AsyncSigner, AsyncVerifier, StorableKeys};
 use crate::error::{Error, Misuse};
 use crate::handshake::{ClientConfig, ClientNeed};
 use crate::log::format_as;
 use crate::request::Request;
-use crate::session::{Facts, Mode, Now};
+use crate::session::{Facts, Mode, Now, SessionStorage};
 use crate::transport::{AsyncTransport, Header};
 use core::convert::Infallible;
 use core::fmt;
@@ -30,23 +31,25 @@ use core::fmt;
 /// Whatever a future holds of secrets is dropped with it, and what the provider's types hold is erased then. As on the
 /// stack of the blocking client, a value that was moved may have left a copy where it was: of a handshake that was given up,
 /// a private key of which no session came.
-pub struct AsyncClient<'c, P: AsyncProvider, V, T, const TOKEN: usize = 1024, S = Infallible> {
+pub struct AsyncClient<'c, P: AsyncProvider, V, T, const TOKEN: usize = 1024, S = Infallible, D = NoStorage> {
     state: State<'c, P::Provider, TOKEN>,
     provider: P,
     verifier: V,
     /// In mutual mode.
     signer: Option<S>,
     transport: T,
+    /// What keeps the session when the power goes.
+    keeper: D,
 }
 
-impl<P: AsyncProvider, V, T, const TOKEN: usize, S> fmt::Debug for AsyncClient<'_, P, V, T, TOKEN, S> {
+impl<P: AsyncProvider, V, T, const TOKEN: usize, S, D> fmt::Debug for AsyncClient<'_, P, V, T, TOKEN, S, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AsyncClient").field("session", &self.state.facts()).finish_non_exhaustive()
     }
 }
 
 format_as! {
-    [P: AsyncProvider, V, T, const TOKEN: usize, S] AsyncClient<'_, P, V, T, TOKEN, S>,
+    [P: AsyncProvider, V, T, const TOKEN: usize, S, D] AsyncClient<'_, P, V, T, TOKEN, S, D>,
     client => "AsyncClient {{ session: {} }}", client.state.facts()
 }
 
@@ -61,7 +64,14 @@ impl<'c, P: AsyncProvider, V: AsyncVerifier, T: AsyncTransport, const TOKEN: usi
         if config.mode == Mode::Mutual {
             return Err(Misuse::InvalidConfiguration.into());
         }
-        Ok(Self { state: State::new(config)?, provider, verifier, signer: None, transport })
+        Ok(Self {
+            state: State::new(config)?,
+            provider,
+            verifier,
+            signer: None,
+            transport,
+            keeper: NoStorage,
+        })
     }
 }
 
@@ -80,15 +90,71 @@ impl<'c, P: AsyncProvider, V: AsyncVerifier, T: AsyncTransport, S: AsyncSigner, 
         transport: T,
     ) -> Result<Self, Error> {
         let config = ClientConfig { mode: Mode::Mutual, identity: Some(signer.kid()), ..config };
-        Ok(Self { state: State::new(config)?, provider, verifier, signer: Some(signer), transport })
+        Ok(Self {
+            state: State::new(config)?,
+            provider,
+            verifier,
+            signer: Some(signer),
+            transport,
+            keeper: NoStorage,
+        })
+    }
+}
+
+impl<'c, P: AsyncProvider, V, T, S, const TOKEN: usize> AsyncClient<'c, P, V, T, TOKEN, S> {
+    /// The same client with session storage (§2.7), which works synchronously: see [`Client::with_storage`](super::Client::with_storage).
+    #[must_use]
+    pub fn with_storage<D: SessionStorage>(
+        self,
+        vault: VaultOf<P::Provider, D>,
+    ) -> AsyncClient<'c, P, V, T, TOKEN, S, VaultOf<P::Provider, D>>
+    where
+        P::Provider: StorableKeys,
+    {
+        let Self { state, provider, verifier, signer, transport, keeper: NoStorage } = self;
+        AsyncClient { state, provider, verifier, signer, transport, keeper: vault }
     }
 
+    /// Forgets the session and erases its keys. The next request makes another.
+    pub fn logout(&mut self) {
+        self.state.logout();
+    }
+}
+
+impl<P: AsyncProvider, V, T, S, D: SessionStorage, const TOKEN: usize>
+    AsyncClient<'_, P, V, T, TOKEN, S, VaultOf<P::Provider, D>>
+{
+    /// Forgets the session and erases its keys, those in storage included. The next request makes another.
+    ///
+    /// # Errors
+    /// The storage's own: the session may come back with the next boot. Call it again.
+    pub fn logout(&mut self) -> Result<(), D::Error> {
+        self.state.logout();
+        self.keeper.erase()
+    }
+
+    /// The storage: what was the last failure, for example.
+    #[must_use]
+    pub const fn vault(&self) -> &VaultOf<P::Provider, D> {
+        &self.keeper
+    }
+}
+
+impl<
+    P: AsyncProvider,
+    V: AsyncVerifier,
+    T: AsyncTransport,
+    S: AsyncSigner,
+    const TOKEN: usize,
+    D: Keeper<P::Provider>,
+> AsyncClient<'_, P, V, T, TOKEN, S, D>
+{
     /// As [`Client::ensure_session`](super::Client::ensure_session).
     ///
     /// # Errors
     /// As [`Client::ensure_session`](super::Client::ensure_session).
     pub async fn ensure_session(&mut self, now: Now, buffer: &mut [u8]) -> Result<(), ClientError<T::Error>> {
-        if self.state.has_session(now) { Ok(()) } else { self.handshake(now, buffer).await }
+        self.ensure(now, None, buffer).await
     }
 
     /// As [`Client::request`](super::Client::request).
@@ -104,7 +170,7 @@ impl<'c, P: AsyncProvider, V: AsyncVerifier, T: AsyncTransport, S: AsyncSigner, 
         self.state.give_up();
         let mut attempt = Try::First;
         loop {
-            self.ensure_session(now, buffer).await?;
+            self.ensure(now, Some(request), buffer).await?;
             match self.attempt(now, request, buffer).await {
                 Ok(answer) => return Ok(answer.response(buffer)),
                 Err(failure) => attempt = self.state.after(now, request, attempt, failure)?,
@@ -119,11 +185,6 @@ impl<'c, P: AsyncProvider, V: AsyncVerifier, T: AsyncTransport, S: AsyncSigner, 
         self.state.awaits_answer()
     }
 
-    /// Forgets the session and erases its keys. The next request makes another.
-    pub fn logout(&mut self) {
-        self.state.logout();
-    }
-
     /// The session's facts, while there is one.
     #[must_use]
     pub const fn facts(&self) -> Option<&Facts<TOKEN>> {
@@ -133,6 +194,20 @@ impl<'c, P: AsyncProvider, V: AsyncVerifier, T: AsyncTransport, S: AsyncSigner, 
     /// The transport, for example to disconnect it.
     pub const fn transport_mut(&mut self) -> &mut T {
         &mut self.transport
+    }
+
+    async fn ensure(
+        &mut self,
+        now: Now,
+        request: Option<&Request<'_>>,
+        buffer: &mut [u8],
+    ) -> Result<(), ClientError<T::Error>> {
+        self.state.keep(&mut self.keeper, self.provider.provider(), now, request, buffer)?;
+        if self.state.has_session(now) {
+            return Ok(());
+        }
+        self.handshake(now, buffer).await?;
+        Ok(self.state.keep(&mut self.keeper, self.provider.provider(), now, request, buffer)?)
     }
 
     async fn handshake(&mut self, now: Now, buffer: &mut [u8]) -> Result<(), ClientError<T::Error>> {
@@ -156,7 +231,8 @@ impl<'c, P: AsyncProvider, V: AsyncVerifier, T: AsyncTransport, S: AsyncSigner, 
         request: &Request<'_>,
         buffer: &mut [u8],
     ) -> Result<Answer, Failure<T::Error>> {
-        let length = self.state.seal(self.provider.provider(), now, request, buffer)?;
+        let signs = self.signer.is_some();
+        let length = self.state.seal(self.provider.provider(), now, request, signs, buffer)?;
         let headers = self.state.headers()?;
         let outcome = exchange(&mut self.transport, REQUEST_PATH, &headers, buffer, length).await;
         let mut answer = outcome.map_err(Failure::Transport)?;

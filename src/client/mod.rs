@@ -4,22 +4,25 @@
 mod asynchronous;
 mod exchange;
 mod state;
+mod storage;
 mod token;
 
-use crate::crypto::{Provider, Signer, Verifier};
+use crate::crypto::{Provider, Signer, StorableKeys, Verifier};
 use crate::error::{Code, Error, Misuse};
 use crate::handshake::{ClientConfig, ClientNeed};
 use crate::log::format_as;
 use crate::request::Request;
-use crate::session::{Facts, Mode, Now};
+use crate::session::{Facts, Mode, Now, SessionStorage};
 use crate::transport::{Header, Transport};
 use core::convert::Infallible;
 use core::fmt;
 use exchange::{Answer, HELLO_HEADERS};
 use state::{Failure, State, Try};
+use storage::{Keeper, VaultOf};
 
 #[cfg(feature = "async")]
 pub use asynchronous::AsyncClient;
+pub use storage::NoStorage;
 pub use token::{TokenClient, TokenClientError};
 
 /// Where a hello goes.
@@ -34,13 +37,15 @@ pub const REQUEST_PATH: &str = "/api/request/v2";
 /// # Security
 /// It never falls back to a weaker mode. An error of the gateway that is not sealed is a hint from whoever sits on the
 /// wire: it never ends a session before a new one stands, and causes at most one renewal for a request, with back-off.
-pub struct Client<'c, P: Provider, V, T, const TOKEN: usize = 1024, S = Infallible> {
+pub struct Client<'c, P: Provider, V, T, const TOKEN: usize = 1024, S = Infallible, D = NoStorage> {
     state: State<'c, P, TOKEN>,
     provider: P,
     verifier: V,
     /// In mutual mode.
     signer: Option<S>,
     transport: T,
+    /// What keeps the session when the power goes.
+    keeper: D,
 }
 
 /// An answer that was opened: it is the gateway's or the upstream's, to this request and no other (in plain mode, only
@@ -126,14 +131,14 @@ impl<E: fmt::Display> fmt::Display for ClientError<E> {
 
 impl<E: core::error::Error> core::error::Error for ClientError<E> {}
 
-impl<P: Provider, V, T, const TOKEN: usize, S> fmt::Debug for Client<'_, P, V, T, TOKEN, S> {
+impl<P: Provider, V, T, const TOKEN: usize, S, D> fmt::Debug for Client<'_, P, V, T, TOKEN, S, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("session", &self.state.facts()).finish_non_exhaustive()
     }
 }
 
 format_as! {
-    [P: Provider, V, T, const TOKEN: usize, S] Client<'_, P, V, T, TOKEN, S>,
+    [P: Provider, V, T, const TOKEN: usize, S, D] Client<'_, P, V, T, TOKEN, S, D>,
     client => "Client {{ session: {} }}", client.state.facts()
 }
 
@@ -147,7 +152,14 @@ impl<'c, P: Provider, V: Verifier, T: Transport, const TOKEN: usize> Client<'c, 
         if config.mode == Mode::Mutual {
             return Err(Misuse::InvalidConfiguration.into());
         }
-        Ok(Self { state: State::new(config)?, provider, verifier, signer: None, transport })
+        Ok(Self {
+            state: State::new(config)?,
+            provider,
+            verifier,
+            signer: None,
+            transport,
+            keeper: NoStorage,
+        })
     }
 }
 
@@ -167,17 +179,76 @@ impl<'c, P: Provider, V: Verifier, T: Transport, S: Signer, const TOKEN: usize>
         transport: T,
     ) -> Result<Self, Error> {
         let config = ClientConfig { mode: Mode::Mutual, identity: Some(signer.kid()), ..config };
-        Ok(Self { state: State::new(config)?, provider, verifier, signer: Some(signer), transport })
+        Ok(Self {
+            state: State::new(config)?,
+            provider,
+            verifier,
+            signer: Some(signer),
+            transport,
+            keeper: NoStorage,
+        })
+    }
+}
+
+impl<'c, P: Provider, V, T, S, const TOKEN: usize> Client<'c, P, V, T, TOKEN, S> {
+    /// The same client with session storage (§2.7): a session that was stored is loaded before a handshake is made, and one that is
+    /// made is saved, in mutual mode before the request after its first answer. Plain sessions are not stored.
+    ///
+    /// Calls want a `buffer` of at least [`stored_len`](crate::session::storage::stored_len)`(TOKEN)` bytes then, for loading and saving are
+    /// done in it: at the first call, and once in as many requests as are reserved. Where the storage fails, or what is in it is of no
+    /// use, a handshake is made; [`Client::vault`] says why. Erase the storage when the gateway's address or identity changes.
+    ///
+    /// # Security
+    /// Not with storage that can be cloned or rolled back: see [`storage`](crate::session::storage).
+    #[must_use]
+    pub fn with_storage<D: SessionStorage>(
+        self,
+        vault: VaultOf<P, D>,
+    ) -> Client<'c, P, V, T, TOKEN, S, VaultOf<P, D>>
+    where
+        P: StorableKeys,
+    {
+        let Self { state, provider, verifier, signer, transport, keeper: NoStorage } = self;
+        Client { state, provider, verifier, signer, transport, keeper: vault }
     }
 
-    /// Makes sure that there is a session: the one in memory while it lasts, else a new one.
+    /// Forgets the session and erases its keys. The next request makes another.
+    pub fn logout(&mut self) {
+        self.state.logout();
+    }
+}
+
+impl<P: Provider, V, T, S, D: SessionStorage, const TOKEN: usize>
+    Client<'_, P, V, T, TOKEN, S, VaultOf<P, D>>
+{
+    /// Forgets the session and erases its keys, those in storage included. The next request makes another.
+    ///
+    /// # Errors
+    /// The storage's own: the session may come back with the next boot. Call it again.
+    pub fn logout(&mut self) -> Result<(), D::Error> {
+        self.state.logout();
+        self.keeper.erase()
+    }
+
+    /// The storage: what was the last failure, for example.
+    #[must_use]
+    pub const fn vault(&self) -> &VaultOf<P, D> {
+        &self.keeper
+    }
+}
+
+impl<P: Provider, V: Verifier, T: Transport, S: Signer, const TOKEN: usize, D: Keeper<P>>
+    Client<'_, P, V, T, TOKEN, S, D>
+{
+    /// Makes sure that there is a session: the one in memory while it lasts, else the one in storage, where there is some, else a new
+    /// one.
     ///
     /// `buffer` holds the hello, and then the answer with its head.
     ///
     /// # Errors
     /// [`ClientError::Core`], [`ClientError::Transport`], and [`ClientError::Refused`] with the gateway's code.
     pub fn ensure_session(&mut self, now: Now, buffer: &mut [u8]) -> Result<(), ClientError<T::Error>> {
-        if self.state.has_session(now) { Ok(()) } else { self.handshake(now, buffer) }
+        self.ensure(now, None, buffer)
     }
 
     /// Sends `request` sealed and opens its answer, which is a slice of `buffer`; makes or renews the session where that
@@ -198,17 +269,12 @@ impl<'c, P: Provider, V: Verifier, T: Transport, S: Signer, const TOKEN: usize>
     ) -> Result<Response<'b>, ClientError<T::Error>> {
         let mut attempt = Try::First;
         loop {
-            self.ensure_session(now, buffer)?;
+            self.ensure(now, Some(request), buffer)?;
             match self.attempt(now, request, buffer) {
                 Ok(answer) => return Ok(answer.response(buffer)),
                 Err(failure) => attempt = self.state.after(now, request, attempt, failure)?,
             }
         }
-    }
-
-    /// Forgets the session and erases its keys. The next request makes another.
-    pub fn logout(&mut self) {
-        self.state.logout();
     }
 
     /// The session's facts, while there is one.
@@ -220,6 +286,20 @@ impl<'c, P: Provider, V: Verifier, T: Transport, S: Signer, const TOKEN: usize>
     /// The transport, for example to disconnect it.
     pub const fn transport_mut(&mut self) -> &mut T {
         &mut self.transport
+    }
+
+    fn ensure(
+        &mut self,
+        now: Now,
+        request: Option<&Request<'_>>,
+        buffer: &mut [u8],
+    ) -> Result<(), ClientError<T::Error>> {
+        self.state.keep(&mut self.keeper, &mut self.provider, now, request, buffer)?;
+        if self.state.has_session(now) {
+            return Ok(());
+        }
+        self.handshake(now, buffer)?;
+        Ok(self.state.keep(&mut self.keeper, &mut self.provider, now, request, buffer)?)
     }
 
     fn handshake(&mut self, now: Now, buffer: &mut [u8]) -> Result<(), ClientError<T::Error>> {
@@ -242,7 +322,8 @@ impl<'c, P: Provider, V: Verifier, T: Transport, S: Signer, const TOKEN: usize>
         request: &Request<'_>,
         buffer: &mut [u8],
     ) -> Result<Answer, Failure<T::Error>> {
-        let length = self.state.seal(&mut self.provider, now, request, buffer)?;
+        let signs = self.signer.is_some(); // without a signer nothing of mutual mode is linked
+        let length = self.state.seal(&mut self.provider, now, request, signs, buffer)?;
         let headers = self.state.headers()?;
         let outcome = exchange(&mut self.transport, REQUEST_PATH, &headers, buffer, length);
         let mut answer = outcome.map_err(Failure::Transport)?;

@@ -2,6 +2,7 @@
 
 use super::ClientError;
 use super::exchange::{Answer, VERSION, range};
+use super::storage::Keeper;
 use crate::codec::json;
 use crate::crypto::{Provider, Signature};
 use crate::envelope::{INTRODUCTION_LEN, introduce, sealed_len};
@@ -102,6 +103,32 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
         Ok(())
     }
 
+    /// Has the storage do what is due before `request`: load the session once, and reserve what it seals with next. A session of
+    /// mutual mode is kept once the gateway has verified its introduction.
+    pub(super) fn keep<K: Keeper<P>>(
+        &mut self,
+        keeper: &mut K,
+        provider: &mut P,
+        now: Now,
+        request: Option<&Request<'_>>,
+        buffer: &mut [u8],
+    ) -> Result<(), Error> {
+        if !K::KEEPS || self.config.mode == Mode::Plain || self.doubtful {
+            return Ok(());
+        }
+        let owner = self.config.owner()?;
+        if self.session.is_none() && keeper.may_have() {
+            keeper.load(provider, &owner, now, &mut self.session, buffer)?;
+        }
+        let len = request.map_or(0, Request::plaintext_len);
+        match &mut self.session {
+            Some(session) if self.introduction.is_none() && !session.has_reserved(len) => {
+                Ok(keeper.reserve(provider, &owner, session, now, len, buffer)?)
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn logout(&mut self) {
         self.session = None;
         self.doubtful = false;
@@ -125,25 +152,29 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
         self.session.as_mut().ok_or(Misuse::WrongTurn.into())
     }
 
-    /// Writes and seals `request`; what may be too small is found before anything changes.
+    /// Writes and seals `request`, for a client that `signs` or not; what may be too small is found before anything changes.
     pub(super) fn seal(
         &mut self,
         provider: &mut P,
         now: Now,
         request: &Request<'_>,
+        signs: bool,
         buffer: &mut [u8],
     ) -> Result<usize, Error> {
-        let introduction = if self.introduction.is_some() { INTRODUCTION_LEN } else { 0 };
-        let needed = sealed_len(request.plaintext_len()).saturating_add(introduction);
+        let length = match request.write(buffer) {
+            Ok(length) | Err(Error::BufferTooSmall { needed: length }) => length,
+            Err(error) => return Err(error),
+        };
+        let introduction = if signs && self.introduction.is_some() { INTRODUCTION_LEN } else { 0 };
+        let needed = sealed_len(length).saturating_add(introduction);
         if buffer.len() < needed {
             return Err(Error::BufferTooSmall { needed });
         }
-        let length = request.write(buffer)?;
         let (length, exchange) = self.session()?.seal(provider, now, buffer, length)?;
         self.exchange = Some(exchange);
         match &self.introduction {
-            Some(signature) => introduce(buffer, length, signature),
-            None => Ok(length),
+            Some(signature) if signs => introduce(buffer, length, signature),
+            _ => Ok(length),
         }
     }
 

@@ -8,6 +8,7 @@ pub(crate) mod hash;
 pub mod provider;
 pub mod signature;
 pub mod software;
+pub mod storable;
 #[cfg(feature = "jwe")]
 pub mod wrap;
 
@@ -15,5 +16,6 @@ pub mod wrap;
 pub use asynchronous::{AsyncProvider, AsyncSigner, AsyncVerifier};
 pub use provider::{Aead, CryptoError, Provider};
 pub use signature::{KeyId, Nobody, SIGNATURE_LEN, Signature, Signer, Verified, Verifier};
+pub use storable::StorableKeys;
 #[cfg(feature = "jwe")]
 pub use wrap::{KeyWrap, Recipient};

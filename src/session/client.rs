@@ -83,6 +83,12 @@ impl<const N: usize> Token<N> {
         Some(())
     }
 
+    /// Copies text; `None` when it is longer than `N` bytes.
+    pub(crate) fn copy(&mut self, text: &str) -> Option<()> {
+        self.0.clear();
+        self.0.extend_from_slice(text.as_bytes()).ok()
+    }
+
     /// The token as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -189,7 +195,7 @@ impl<P: Provider> Sealer<P> {
         Ok((length, Exchange { nonce }))
     }
 
-    /// How many requests may still be sealed.
+    /// How many requests may still be sealed; of a stored session, until counters are reserved again.
     #[must_use]
     pub const fn remaining(&self) -> u64 {
         self.nonces.remaining()
@@ -307,10 +313,15 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> Session<P, TOKEN
         self.facts.is_over(now)
     }
 
-    /// How many requests may still be sealed.
+    /// How many requests may still be sealed; of a stored session, until counters are reserved again.
     #[must_use]
     pub const fn remaining(&self) -> u64 {
         self.sealer.remaining()
+    }
+
+    /// Whether it is stored with counters reserved, enough to seal a message of `len` bytes.
+    pub(crate) fn has_reserved(&self, len: usize) -> bool {
+        self.sealer.nonces.is_reserved() && self.sealer.nonces.check(len).is_ok()
     }
 
     /// Seals the `len` bytes of plaintext at the front of `buffer` into a request envelope there (§2.4), of
@@ -359,7 +370,8 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> Session<P, TOKEN
     /// in §2.3. Both ends get the same.
     ///
     /// # Errors
-    /// [`CryptoError::Unsupported`] in plain mode; [`CryptoError::Failed`] for a label or a context over 65,535 bytes, or
+    /// [`CryptoError::Unsupported`] in plain mode, and for a session that was loaded: its exporter is not stored, for what an
+    /// application derived of it is the application's to keep. [`CryptoError::Failed`] for a label or a context over 65,535 bytes, or
     /// more than 8160 bytes of output.
     pub fn export(
         &self,
@@ -371,7 +383,8 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> Session<P, TOKEN
         export(provider, self.exporter.as_ref(), label, context, out)
     }
 
-    /// Parts the session, so that sealing and opening can live in two tasks.
+    /// Parts the session, so that sealing and opening can live in two tasks. One that is stored seals up to the end of the counters
+    /// that are reserved, and then no more.
     pub fn into_parts(self) -> (Facts<TOKEN>, Sealer<P>, Opener<P, OUTSTANDING>) {
         (self.facts, self.sealer, self.opener)
     }

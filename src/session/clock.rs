@@ -77,9 +77,13 @@ impl Expiry {
     /// seconds, counts from `sent` on the monotonic clock, or on the wall clock where there is no other.
     #[must_use]
     pub fn new(sent: Now, wall: Timestamp, expires_in: Option<u64>) -> Self {
-        let millis = expires_in.map(|seconds| seconds.saturating_mul(1000));
+        Self::after(sent, wall, expires_in.map(|seconds| seconds.saturating_mul(1000)))
+    }
+
+    /// As [`Expiry::new`], `lasts` being in milliseconds.
+    fn after(sent: Now, wall: Timestamp, lasts: Option<u64>) -> Self {
         let mut expiry = Self { wall, uptime: Uptime(NEVER) };
-        match (millis, sent.uptime, sent.wall) {
+        match (lasts, sent.uptime, sent.wall) {
             (Some(millis), Some(uptime), _) => expiry.uptime = Uptime(uptime.0.saturating_add(millis)),
             (Some(millis), None, Some(start)) => {
                 let end = start.as_unix_millis().saturating_add(millis);
@@ -88,6 +92,22 @@ impl Expiry {
             _ => {}
         }
         expiry
+    }
+
+    /// What can be stored of it (§2.7): its end by the wall clock, and for how many milliseconds it lasts from now on by a clock
+    /// that begins anew with the next boot, 2⁶⁴ − 1 where that is not known.
+    pub(crate) fn to_stored(&self, now: Now) -> (Timestamp, u64) {
+        let lasts = match now.uptime {
+            Some(uptime) if self.uptime.0 != NEVER => self.uptime.0.saturating_sub(uptime.0),
+            _ => NEVER,
+        };
+        let wall = now.wall.map_or(self.wall, |wall| self.wall.min(wall.saturating_add_millis(lasts)));
+        (wall, lasts)
+    }
+
+    /// What was stored, by the clocks of a later boot. How long the power was off, only a wall clock knows.
+    pub(crate) fn from_stored(now: Now, wall: Timestamp, lasts: u64) -> Self {
+        Self::after(now, wall, (lasts != NEVER).then_some(lasts))
     }
 
     /// Whether the session is past its end. Once it was, it stays so, whatever the clocks do afterwards.

@@ -4,11 +4,13 @@ pub mod agreement;
 pub mod client;
 pub mod clock;
 pub mod server;
+pub mod storage;
 
 pub use agreement::{Agreement, FieldCounters, ServerAgreement};
 pub use client::{Exchange, Facts, Opener, Sealer, Session};
 pub use clock::{Expiry, Now, Uptime};
 pub use server::{ClaimedIdentity, Committed, Opened, ServerSession};
+pub use storage::{Owner, SessionStorage, StorageError, Vault};
 
 use crate::codec::json::Str;
 use crate::crypto::provider::{CryptoError, Provider};

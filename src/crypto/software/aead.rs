@@ -7,7 +7,6 @@ use crate::log::format_as;
 use crate::secret::Secret;
 use aes_gcm::aead::AeadInOut;
 use aes_gcm::aead::consts::{U12, U16};
-use aes_gcm::aes::{Aes128Enc, Aes256Enc};
 use aes_gcm::{AesGcm, KeyInit};
 use core::fmt;
 
@@ -43,9 +42,31 @@ pub trait TrafficKey: Sized {
     ) -> Result<(), CryptoError>;
 }
 
+/// A key that is kept as its bytes, which may leave to be stored.
+pub trait UnexpandedKey: TrafficKey {
+    /// The bytes, as many as the algorithm has.
+    ///
+    /// # Security
+    /// Copies made from them are the caller's to erase.
+    fn as_bytes(&self) -> &[u8];
+}
+
 /// AES-GCM both ways needs AES in one: without the round keys of the other, keys are smaller and sooner ready.
-type Aes128Gcm = AesGcm<Aes128Enc, U12>;
-type Aes256Gcm = AesGcm<Aes256Enc, U12>;
+type Aes128Gcm = AesGcm<cipher::Aes128, U12>;
+type Aes256Gcm = AesGcm<cipher::Aes256, U12>;
+
+#[cfg(target_pointer_width = "64")]
+mod cipher {
+    pub(super) type Aes128 = aes_gcm::aes::Aes128Enc;
+    pub(super) type Aes256 = aes_gcm::aes::Aes256Enc;
+}
+#[cfg(not(target_pointer_width = "64"))]
+mod cipher {
+    use super::super::batch::Batched;
+
+    pub(super) type Aes128 = Batched<aes_gcm::aes::Aes128Enc>;
+    pub(super) type Aes256 = Batched<aes_gcm::aes::Aes256Enc>;
+}
 
 /// An AEAD key as its bytes: 33 bytes, expanded at each use.
 #[derive(Clone)]
@@ -195,6 +216,18 @@ impl TrafficKey for RawAes256Key {
         tag: &[u8; TAG_LEN],
     ) -> Result<(), CryptoError> {
         aes256(&self.0).open(nonce, aad, text, tag)
+    }
+}
+
+impl UnexpandedKey for RawKey {
+    fn as_bytes(&self) -> &[u8] {
+        self.bytes.as_bytes().get(..self.aead.key_len()).unwrap_or_default()
+    }
+}
+
+impl UnexpandedKey for RawAes256Key {
+    fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 }
 

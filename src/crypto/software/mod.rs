@@ -3,12 +3,14 @@
 
 mod aead;
 mod agreement;
+#[cfg(any(test, not(target_pointer_width = "64")))]
+mod batch;
 mod identity;
 #[cfg(feature = "jwe")]
 mod wrap;
 
 pub use super::hash::Prk;
-pub use aead::{ExpandedKey, RawAes256Key, RawKey, TrafficKey};
+pub use aead::{ExpandedKey, RawAes256Key, RawKey, TrafficKey, UnexpandedKey};
 pub use agreement::{EphemeralKey, SharedSecret};
 pub use identity::{Identity, PinnedKey, Pins};
 #[cfg(feature = "jwe")]
@@ -16,6 +18,7 @@ pub use wrap::{Kek, RecipientKey};
 
 use super::hash::HmacSha256;
 use super::provider::{Aead, CryptoError, HASH_LEN, NONCE_LEN, Provider, TAG_LEN};
+use super::storable::{STORED_KEY_LEN, StorableKeys};
 use crate::codec::spki::{Group, PublicKey};
 use crate::log::format_as;
 use crate::secret::Secret;
@@ -136,5 +139,17 @@ impl<R: TryCryptoRng, K: TrafficKey> Provider for Software<R, K> {
         tag: &[u8; TAG_LEN],
     ) -> Result<(), CryptoError> {
         key.open(nonce, aad, text, tag)
+    }
+}
+
+impl<R: TryCryptoRng, K: UnexpandedKey> StorableKeys for Software<R, K> {
+    fn store_key(&mut self, key: &K, out: &mut [u8; STORED_KEY_LEN]) -> Result<usize, CryptoError> {
+        let bytes = key.as_bytes();
+        out.get_mut(..bytes.len()).ok_or(CryptoError::Failed)?.copy_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn restore_key(&mut self, aead: Aead, stored: &[u8]) -> Result<K, CryptoError> {
+        K::new(aead, stored)
     }
 }

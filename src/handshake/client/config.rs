@@ -10,7 +10,7 @@ use crate::error::{Error, Misuse};
 use crate::handshake::dynamic_key::hello_len;
 use crate::handshake::is_claim;
 use crate::scheme::Scheme;
-use crate::session::{ClientType, Mode};
+use crate::session::{ClientType, Mode, Owner};
 
 /// What a client claims to be, and what it demands.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +81,22 @@ impl<'c> ClientConfig<'c> {
             Mode::Mutual => self.identity.as_ref(),
             _ => None,
         }
+    }
+
+    /// Whose a stored session must be (§2.7), to be loaded by this client.
+    ///
+    /// # Errors
+    /// [`Misuse::InvalidConfiguration`], as [`ClientHandshake::new`].
+    pub fn owner(&self) -> Result<Owner<'_>, Error> {
+        self.check()?;
+        Ok(Owner {
+            device_id: self.device_id,
+            client_type: self.client_type,
+            client_id: self.client_id,
+            mode: self.mode,
+            schemes: self.schemes,
+            kid: self.kid(),
+        })
     }
 
     fn first_scheme(&self) -> Option<Scheme> {
