@@ -47,6 +47,7 @@ ANSWERS = load("negative-answer")
 ENVELOPES = load("negative-envelope")
 AGREED = load("dynamic-key-v2")
 TOKENS = load("tokens")["tokens"]
+REGISTRATION = load("nix-registration")
 HELLOS = [
     *(exchange["hello"] for exchange in MESSAGES["exchanges"]),
     *MESSAGES["hellos"],
@@ -180,6 +181,23 @@ def main():
     ):
         head = b"POST /api/info/v2 HTTP/1.1\r\nHost: gateway:8080\r\nContent-Type: application/json\r\n"
         seed("http1_request", b"\x04\0\x02\x03\x11" + head + framed)
+    jws = REGISTRATION["jws"]
+    body = json.dumps({"sigPubKey": REGISTRATION["sigPubKey"], **jws}).encode()
+    seed("identity_registration", b"\x0f" + body)
+    payloads = [unpadded(jws[name].split(".")[1]) for name in ("encPubKey", "metaPublic", "metaPrivate")]
+    for flaw in range(13):
+        seed("identity_registration", bytes([flaw]) + some(payloads[0]) + some(payloads[1]) + payloads[2])
+        seed("identity_registration", bytes([flaw, 0]) + some(payloads[1]) + payloads[2])
+    for links in (b"", b"\1\0\0\1", b"\3\0\0\1\0\0\2\0\0\3", b"\2\0\0\1\x08\0\2", b"\2\0\0\1\0\0\0"):
+        seed("identity_chain", b"\0\0" + links)
+    chain = [REGISTRATION["sigPubKey"], jws["encPubKey"]]
+    seed("identity_chain", b"\1" + json.dumps(chain).encode())
+    answer = {"status": 200, "code": 20001, "msg": "m", "txnID": "1", "first": "a", "last": "b", "continue": True, "body": {}}
+    for case in (answer, {"status": 401, "code": 40101, "err": "no", "body": [1]}, {"status": 200, "code": 10001}):
+        seed("identity_response", json.dumps(case).encode())
+    for payload in ({"to": "a@b", "id": "1", "exp": 1, "body": "a.b.c.d.e"}, {"last": "a", "first": "b", "limit": 1, "wait": 2}, list(jws.values())):
+        seed("identity_message", b"\0" + json.dumps(payload).encode())
+    seed("identity_message", b"\1\0\0" + bytes(9) + b"a.b")
     issued = {"access_token": "eyJ.a", "token_type": "Bearer", "expires_in": 3600, "refresh_token": "r 1"}
     login = {"access_token": "eyJ.a", "token_type": "bearer", "expiresIn": 1}
     for dialect, body in ((0, issued), (1, {"code": "00", "data": issued}), (2, login)):
