@@ -90,6 +90,30 @@ def answers():
             yield CLIENTS[case["client"]], case["status"], octets(case)
 
 
+def jose():
+    """Signed and encrypted messages as they were made, and headers for messages that are made right."""
+    registration = load("nix-registration")
+    for number, name in enumerate(("sigPubKey", "encPubKeyJwk")):
+        seed("jwk", bytes([number]) + json.dumps(registration[name]).encode())
+    for token in registration["jws"].values():
+        header, payload, _ = token.split(".")
+        seed("jws", b"\x01" + token.encode())
+        seed("jws", b"\0" + some(unpadded(header)) + unpadded(payload))
+    for group in load("wycheproof/json_web_signature_test")["testGroups"]:
+        key = group.get("public", group.get("private"))
+        seed("jwk", b"\0" + json.dumps({name: value for name, value in key.items() if name != "d"}).encode())
+        for test in group["tests"]:
+            seed("jws", b"\x01" + test["jws"].encode())
+    for group in load("wycheproof/json_web_encryption_test")["testGroups"]:
+        for test in group["tests"]:
+            seed("jwe", b"\0" + test["jwe"].encode())
+    to_key = '{"alg":"ECDH-ES+A256KW","enc":"A256GCM","kid":"a/b","cty":"JWS","apu":"QQ","epk":EPK}'
+    salted = '{"alg":"PBES2-HS256+A128KW","enc":"A256GCM","p2s":"AAAAAAAAAAAAAAAAAAAAAA","p2c":10000}'
+    seed("jwe", b"\x03" + some(to_key.encode()) + b"text")
+    seed("jwe", b"\x04" + some(salted.encode()) + b"text")
+    seed("jwe", b"\x02" + some(b"JWS") + b"text")
+
+
 def main():
     for case in HELLOS:
         seed("hello", b"\0" + octets(case))
@@ -136,6 +160,7 @@ def main():
             seed("jwt", some(unpadded(header)) + unpadded(payload))
         except ValueError:
             pass
+    jose()
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nRetry-After: 3\r\n"
     start = b"\0\x04\0\x02\x03\x11"
     for framed in (
@@ -155,6 +180,22 @@ def main():
     ):
         head = b"POST /api/info/v2 HTTP/1.1\r\nHost: gateway:8080\r\nContent-Type: application/json\r\n"
         seed("http1_request", b"\x04\0\x02\x03\x11" + head + framed)
+    issued = {"access_token": "eyJ.a", "token_type": "Bearer", "expires_in": 3600, "refresh_token": "r 1"}
+    login = {"access_token": "eyJ.a", "token_type": "bearer", "expiresIn": 1}
+    for dialect, body in ((0, issued), (1, {"code": "00", "data": issued}), (2, login)):
+        seed("issued", bytes([dialect, 0, 0, 0]) + json.dumps(body).encode())
+    for status, error in ((3, "invalid_grant"), (4, "unauthorized_client"), (5, "x"), (3, "server_error"), (7, "x")):
+        seed("issued", bytes([0, status, 0, 0]) + json.dumps({"error": error}).encode())
+    for query in ("code=a.b&state=$", "state=$&error=access_denied", "c%6Fde=%41+%7e&state=$&x", "code=a&state=x"):
+        seed("redirect", query.encode())
+    for value in (
+        "120",
+        "4294967296",
+        "Sun, 06 Nov 1994 08:49:37 GMT",
+        "Sunday, 06-Nov-94 08:49:37 GMT",
+        "Sun Nov  6 08:49:37 1994",
+    ):
+        seed("retry_after", value.encode())
     # In the targets of whole conversations zero is the honest next step.
     for target in ("client", "gateway", "link"):
         for first in range(16):

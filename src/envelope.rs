@@ -278,9 +278,7 @@ impl Answer {
                     (nonce, data.range(), data.is_plain(), identity.map(Value::range))
                 }
                 [None, None, Some(code), _] => {
-                    let mut name = [0; 64];
-                    let code = code.string()?.copy_to(&mut name).ok().and_then(Code::from_name);
-                    return Ok(Self::Error(code));
+                    return Ok(Self::Error(Code::from_json(code.string()?)));
                 }
                 _ => return Err(malformed),
             }
@@ -304,9 +302,10 @@ fn as_sealed(text: &[u8]) -> Option<(WireNonce, Range<usize>)> {
     let data = rest.strip_prefix(MIDDLE)?.strip_suffix(TAIL)?;
     // These two end a string or escape a character of it. What else is not base64 is malformed whoever reads it.
     let is_plain = !data.iter().fold(false, |found, byte| found | matches!(byte, b'"' | b'\\'));
-    let mut bytes = [0; NONCE_LEN];
-    let nonce = base64::decode(nonce, &mut bytes).ok()?.try_into().ok()?;
-    is_plain.then(|| (WireNonce::from_bytes(nonce), DATA_AT..DATA_AT.saturating_add(data.len())))
+    let mut nonce = *nonce;
+    base64::decode_in_place(&mut nonce).ok().filter(|length| *length == NONCE_LEN)?;
+    let nonce = nonce.first_chunk()?;
+    is_plain.then(|| (WireNonce::from_bytes(*nonce), DATA_AT..DATA_AT.saturating_add(data.len())))
 }
 
 #[cfg(test)]

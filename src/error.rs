@@ -1,6 +1,7 @@
 //! What can go wrong, in families that a caller can act on, and the codes of the wire (§2.6).
 
-use crate::codec::{BufferTooSmall, json::JsonError};
+use crate::codec::BufferTooSmall;
+use crate::codec::json::{JsonError, Str};
 use crate::crypto::CryptoError;
 use core::fmt;
 
@@ -282,6 +283,11 @@ impl Code {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.name() == name)
+    }
+
+    /// As [`Code::from_name`], of a string as it was sent.
+    pub(crate) fn from_json(name: Str<'_>) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| name.is(code.name()))
     }
 }
 

@@ -18,8 +18,9 @@
 //! | [`Error`], [`Code`] | what can go wrong, and the codes of the wire |
 //! | [`session`] | what a handshake leaves: seals, opens, ends |
 //! | [`handshake`] | the stepped machines of both roles |
-//! | [`jose`] | JSON Web Tokens, a side branch |
+//! | [`jose`] | JSON Web keys, signatures, encryption and tokens: a side branch |
 //! | [`token`] | tokens of an issuer, kept fresh |
+//! | [`identity`] | identities, their keys and what they send each other |
 //! | [`transport`] | carriers of requests and answers; HTTP/1.1 |
 //! | [`client`] | the paved path of a device |
 //! | [`gateway`] | the paved path of a server |
@@ -46,6 +47,7 @@ mod error;
 pub mod field;
 pub mod gateway;
 pub mod handshake;
+pub mod identity;
 pub mod jose;
 mod log;
 pub mod nonce;

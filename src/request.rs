@@ -81,8 +81,6 @@ impl<'a> Request<'a> {
         if !visible(self.method) || !visible(self.path) || !self.path.starts_with('/') {
             return Err(Misuse::InvalidRequest.into());
         }
-        let needed = self.plaintext_len();
-        let out = out.get_mut(..needed).ok_or(Error::BufferTooSmall { needed })?;
         let mut out = Writer::new(out);
         out.put(br#"{"method":"#);
         put_string(&mut out, self.method);

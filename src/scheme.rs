@@ -1,6 +1,7 @@
 //! The schemes of §1 and the choice among them (§2.2): pure functions.
 
 use crate::codec::cursor::Writer;
+use crate::codec::json::Str;
 use crate::codec::spki::Group;
 use crate::crypto::Aead;
 use core::fmt;
@@ -59,6 +60,11 @@ impl Scheme {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::BY_STRENGTH.into_iter().find(|scheme| scheme.name() == name)
+    }
+
+    /// As [`Scheme::from_name`], of a string as it was sent.
+    pub(crate) fn from_json(name: Str<'_>) -> Option<Self> {
+        Self::BY_STRENGTH.into_iter().find(|scheme| name.is(scheme.name()))
     }
 
     /// Puts the names of schemes, of which none is repeated, as [`NameList::as_bytes`] has names.

@@ -270,3 +270,23 @@ pub fn public_key(der: &[u8]) -> Option<PublicKey> {
     key(der).filter(|on_curve| *on_curve)?;
     PublicKey::p256(der[26..].try_into().ok()?).ok()
 }
+
+/// Members that no header may have (§4).
+const REFUSED: [&str; 9] = ["crit", "zip", "b64", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256"];
+
+/// Whether this is the header of a message with this `alg`, but for what the algorithm adds.
+pub fn is_jose_header(header: &Node, alg: &str) -> bool {
+    is_root(header)
+        && header.string("alg") == Some(alg)
+        && REFUSED.iter().all(|name| header.get(name).is_none())
+}
+
+/// The point of a public key of P-256, on its curve or not.
+pub fn p256_jwk(key: &Node) -> Option<Vec<u8>> {
+    key.members()?;
+    let named = key.string("kty")? == "EC" && key.string("crv")? == "P-256" && key.get("d").is_none();
+    let coordinate =
+        |name| base64url(key.string(name)?).filter(|coordinate: &Vec<u8>| coordinate.len() == 32);
+    let (x, y) = (coordinate("x")?, coordinate("y")?);
+    named.then(|| [vec![4], x, y].concat())
+}

@@ -231,7 +231,8 @@ impl<
         request: &Request<'_>,
         buffer: &mut [u8],
     ) -> Result<Answer, Failure<T::Error>> {
-        let length = self.state.seal(self.provider.provider(), now, request, buffer)?;
+        let signs = self.signer.is_some();
+        let length = self.state.seal(self.provider.provider(), now, request, signs, buffer)?;
         let headers = self.state.headers()?;
         let outcome = exchange(&mut self.transport, REQUEST_PATH, &headers, buffer, length).await;
         let mut answer = outcome.map_err(Failure::Transport)?;

@@ -322,7 +322,8 @@ impl<P: Provider, V: Verifier, T: Transport, S: Signer, const TOKEN: usize, D: K
         request: &Request<'_>,
         buffer: &mut [u8],
     ) -> Result<Answer, Failure<T::Error>> {
-        let length = self.state.seal(&mut self.provider, now, request, buffer)?;
+        let signs = self.signer.is_some(); // without a signer nothing of mutual mode is linked
+        let length = self.state.seal(&mut self.provider, now, request, signs, buffer)?;
         let headers = self.state.headers()?;
         let outcome = exchange(&mut self.transport, REQUEST_PATH, &headers, buffer, length);
         let mut answer = outcome.map_err(Failure::Transport)?;

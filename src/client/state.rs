@@ -152,25 +152,29 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
         self.session.as_mut().ok_or(Misuse::WrongTurn.into())
     }
 
-    /// Writes and seals `request`; what may be too small is found before anything changes.
+    /// Writes and seals `request`, for a client that `signs` or not; what may be too small is found before anything changes.
     pub(super) fn seal(
         &mut self,
         provider: &mut P,
         now: Now,
         request: &Request<'_>,
+        signs: bool,
         buffer: &mut [u8],
     ) -> Result<usize, Error> {
-        let introduction = if self.introduction.is_some() { INTRODUCTION_LEN } else { 0 };
-        let needed = sealed_len(request.plaintext_len()).saturating_add(introduction);
+        let length = match request.write(buffer) {
+            Ok(length) | Err(Error::BufferTooSmall { needed: length }) => length,
+            Err(error) => return Err(error),
+        };
+        let introduction = if signs && self.introduction.is_some() { INTRODUCTION_LEN } else { 0 };
+        let needed = sealed_len(length).saturating_add(introduction);
         if buffer.len() < needed {
             return Err(Error::BufferTooSmall { needed });
         }
-        let length = request.write(buffer)?;
         let (length, exchange) = self.session()?.seal(provider, now, buffer, length)?;
         self.exchange = Some(exchange);
         match &self.introduction {
-            Some(signature) => introduce(buffer, length, signature),
-            None => Ok(length),
+            Some(signature) if signs => introduce(buffer, length, signature),
+            _ => Ok(length),
         }
     }
 

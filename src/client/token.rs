@@ -8,7 +8,8 @@ use crate::transport::{self, Header, Transport};
 use core::fmt;
 use zeroize::Zeroize;
 
-/// A [`Lifecycle`] over a [`Transport`] to its issuer.
+/// A [`Lifecycle`] over a [`Transport`] to its issuer. A [`Response`](transport::Response) has `Retry-After` in seconds only: after one
+/// with a date the back-off alone counts.
 ///
 /// # Security
 /// The transport authenticates the issuer and encrypts: credentials and tokens go over it as they are.
@@ -89,10 +90,10 @@ impl<'c, T: Transport, const TOKEN: usize> TokenClient<'c, T, TOKEN> {
         }
     }
 
-    /// Sends what is due, a revocation too, until nothing is.
+    /// Sends what is due, a revocation too; and after a refused refresh token what takes its place.
     ///
     /// # Errors
-    /// The last failure. After one that another grant may mend, that is sent, too.
+    /// The failure, or the last of two.
     pub fn send_due(
         &mut self,
         now: Now,
@@ -100,10 +101,14 @@ impl<'c, T: Transport, const TOKEN: usize> TokenClient<'c, T, TOKEN> {
         buffer: &mut [u8],
     ) -> Result<(), TokenClientError<T::Error>> {
         let mut outcome = Ok(());
-        while self.tokens.need(now) == Need::Request {
+        // A refused grant may leave another one. Nothing else is sent twice in one call, whatever the policy.
+        for _ in 0..2 {
+            if self.tokens.need(now) != Need::Request {
+                break;
+            }
             outcome = self.exchange(now, random, buffer);
             buffer.zeroize();
-            if let Err(TokenClientError::Token(TokenError::BufferTooSmall { .. })) = outcome {
+            if !matches!(outcome, Err(TokenClientError::Token(TokenError::Refused { .. }))) {
                 break;
             }
         }
@@ -160,4 +165,136 @@ fn send<T: Transport>(transport: &mut T, request: &Request<'_>) -> Result<(), T:
         headers,
         body: request.body,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::{Credentials, Policy, Stop, login, oauth};
+    use crate::transport::TransportError;
+    use std::string::String;
+    use std::vec::Vec;
+    use std::{format, vec};
+
+    #[derive(Debug, PartialEq)]
+    struct Broken;
+
+    impl TransportError for Broken {
+        fn request_left(&self) -> bool {
+            true
+        }
+        fn is_timeout(&self) -> bool {
+            false
+        }
+    }
+
+    /// Answers as its script says, from the back, and keeps what was sent.
+    #[derive(Default)]
+    struct Script {
+        answers: Vec<Option<(u16, &'static str)>>,
+        sent: Vec<String>,
+    }
+
+    impl Transport for Script {
+        type Error = Broken;
+
+        fn send(&mut self, request: &transport::Request<'_>) -> Result<(), Broken> {
+            assert_eq!(request.check(), Ok(()));
+            let headers = request
+                .headers
+                .iter()
+                .map(|header| format!("{}: {}", header.name(), header.value().concat()));
+            let headers = headers.collect::<Vec<_>>().join("; ");
+            let body = str::from_utf8(request.body).unwrap();
+            self.sent.push(format!("{} {} [{headers}] {body}", request.method, request.target));
+            Ok(())
+        }
+
+        fn receive<'b>(&mut self, buffer: &'b mut [u8]) -> Result<transport::Response<'b>, Broken> {
+            let (status, text) = self.answers.pop().unwrap().ok_or(Broken)?;
+            let body = &mut buffer[..text.len()];
+            body.copy_from_slice(text.as_bytes());
+            Ok(transport::Response { status, content_type_is_json: true, retry_after: Some(7), body })
+        }
+    }
+
+    const TOKEN: &str = r#"{"access_token":"topsecret","token_type":"Bearer","expires_in":60}"#;
+
+    #[test]
+    fn one_call_sends_what_is_due_and_leaves_nothing_in_the_buffer() {
+        let credentials = Credentials::confidential("id", "secret").unwrap().with_api_key("key").unwrap();
+        let script = Script { answers: vec![Some((200, TOKEN))], ..Script::default() };
+        let mut client = TokenClient::<_, 16>::new(Config::new(&login::NILO, &credentials), script).unwrap();
+        let mut buffer = [0xff; 128];
+        for _ in 0..2 {
+            assert_eq!(client.access(Now::UNKNOWN, 0, &mut buffer).unwrap().token, "topsecret");
+        }
+        assert_eq!(buffer, [0; 128]);
+        assert_eq!(
+            client.transport_mut().sent,
+            [
+                r#"POST /login [Content-Type: application/json; x-api-key: key] {"clientId":"id","clientSecret":"secret"}"#
+            ]
+        );
+        assert!(!format!("{client:?}").contains("topsecret"));
+    }
+
+    #[test]
+    fn failures_are_told_and_the_issuer_is_left_alone() {
+        let credentials = Credentials::confidential("id", "secret").unwrap();
+        let script = Script { answers: vec![Some((401, "{}")), None, Some((429, ""))], ..Script::default() };
+        let mut client =
+            TokenClient::<_, 16>::new(Config::new(&oauth::RFC6749, &credentials), script).unwrap();
+        let mut access = |millis, room| {
+            client.tokens_mut().waited(millis);
+            client.access(Now::UNKNOWN, 0, &mut [0; 128][..room]).map(|access| String::from(access.token))
+        };
+        let needed = "grant_type=client_credentials&client_id=id&client_secret=secret".len();
+        let short = access(0, needed - 1).unwrap_err();
+        assert_eq!(short, TokenClientError::Token(TokenError::BufferTooSmall { needed }));
+        assert_eq!(access(0, 128), Err(TokenClientError::Token(TokenError::Later { status: 429 })));
+        assert_eq!(access(0, 128), Err(TokenClientError::Unavailable(Need::Wait(7_000))));
+        assert_eq!(access(7_000, 128), Err(TokenClientError::Transport(Broken)));
+        assert_eq!(access(1_000, 128), Err(TokenClientError::Token(TokenError::Refused { status: 401 })));
+        let over = access(u64::MAX, 128).unwrap_err();
+        assert_eq!(over, TokenClientError::Unavailable(Need::Stopped(Stop::Refused)));
+        assert_eq!(client.transport_mut().sent.len(), 3);
+    }
+
+    #[test]
+    fn a_refused_refresh_is_mended_in_the_same_call_and_a_revocation_sent() {
+        let credentials = Credentials::confidential("id", "secret").unwrap();
+        let first = r#"{"data":{"access_token":"one","refresh_token":"r","expires_in":60}}"#;
+        let second = r#"{"data":{"access_token":"two","expires_in":60}}"#;
+        let answers = vec![Some((200, "{}")), Some((200, second)), Some((400, "{}")), Some((200, first))];
+        let script = Script { answers, ..Script::default() };
+        let mut client = TokenClient::<_, 16>::new(Config::new(&oauth::NOMBA, &credentials), script).unwrap();
+        let mut buffer = [0; 128];
+        assert_eq!(client.access(Now::UNKNOWN, 0, &mut buffer).unwrap().token, "one");
+        client.tokens_mut().waited(60_000);
+        assert_eq!(client.access(Now::UNKNOWN, 0, &mut buffer).unwrap().token, "two");
+        client.tokens_mut().revoke();
+        client.send_due(Now::UNKNOWN, 0, &mut buffer).unwrap();
+        let over = client.access(Now::UNKNOWN, 0, &mut buffer).unwrap_err();
+        assert_eq!(over, TokenClientError::Unavailable(Need::Stopped(Stop::Revoked)));
+        let sent = &client.transport_mut().sent;
+        assert!(sent[1].starts_with("POST /v1/auth/token/refresh "), "{sent:?}");
+        assert!(sent[2].starts_with("POST /v1/auth/token/issue "), "{sent:?}");
+        assert_eq!(
+            sent[3],
+            r#"POST /v1/auth/token/revoke [Content-Type: application/json; Authorization: Bearer two] {"token":"two"}"#
+        );
+    }
+
+    #[test]
+    fn no_policy_makes_one_call_hammer_the_issuer() {
+        let credentials = Credentials::confidential("id", "secret").unwrap();
+        let policy = Policy { first_back_off: 0, longest_back_off: 0, ..Policy::DEFAULT };
+        let config = Config { policy, ..Config::new(&oauth::RFC6749, &credentials) };
+        let script = Script { answers: vec![None, None], ..Script::default() };
+        let mut client = TokenClient::<_, 16>::new(config, script).unwrap();
+        let failed = client.access(Now::UNKNOWN, 0, &mut [0; 128]).unwrap_err();
+        assert_eq!(failed, TokenClientError::Transport(Broken));
+        assert_eq!(client.transport_mut().sent.len(), 1);
+    }
 }

@@ -41,21 +41,19 @@ impl From<BufferTooSmall> for Base64Error {
     }
 }
 
-// How a chunk gets from one form to the other: in vectors, or, where there are none, four characters to a
-// word.
+// How a chunk gets from one form to the other: many groups of four characters in vectors, or, where there are
+// none, one group in a word.
 #[cfg(any(test, target_pointer_width = "64"))]
 mod vectors;
 #[cfg(any(test, not(target_pointer_width = "64")))]
 mod words;
 
 #[cfg(target_pointer_width = "64")]
-use vectors::{GROUPS, Judge, characters, values};
+use vectors as chunk;
 #[cfg(not(target_pointer_width = "64"))]
-use words::{GROUPS, Judge, characters, values};
+use words as chunk;
 
-/// A chunk is so many groups of three bytes or four characters; less costs as much.
-const BYTES: usize = GROUPS * 3;
-const CHARACTERS: usize = GROUPS * 4;
+use chunk::{BYTES, CHARACTERS, Judge};
 
 /// Characters of the padded text of `n` bytes; `usize::MAX` where there is no such text.
 #[must_use]
@@ -105,7 +103,7 @@ pub fn encode_in_place(buffer: &mut [u8], len: usize, at: usize) -> Result<usize
     if needed > buffer.len() {
         return Err(BufferTooSmall { needed });
     }
-    // From back to front: chunk i goes to 64 i + at or later, and what is still to be read then ends at 48 i.
+    // From back to front: a chunk goes where it was or behind, and what is still to be read is before it.
     let mut from = len.wrapping_sub(len % BYTES);
     let mut to = at.wrapping_add(encoded_len(from));
     if from < len {
@@ -144,21 +142,7 @@ pub fn decode<'o>(text: &[u8], out: &'o mut [u8]) -> Result<&'o [u8], Base64Erro
 /// [`Base64Error::Malformed`]; what `text` then holds is of no use.
 pub fn decode_in_place(text: &mut [u8]) -> Result<usize, Base64Error> {
     let len = decoded_len(text)?;
-    let mut judge = Judge::new();
-    // From front to back: what is written never reaches what is still to be read.
-    let (mut from, mut to) = (0_usize, 0_usize);
-    while to.wrapping_add(BYTES) <= len {
-        decode_chunk(text, from, to, &mut judge);
-        from = from.wrapping_add(CHARACTERS);
-        to = to.wrapping_add(BYTES);
-    }
-    if to < len {
-        let tail_len = len.wrapping_sub(to);
-        let tail = decode_tail(text.get(from..).unwrap_or_default(), tail_len, &mut judge);
-        copy_head(&tail, text.get_mut(to..).unwrap_or_default(), tail_len);
-    }
-    judge.verdict()?;
-    Ok(len)
+    decode_to_front(text, len)
 }
 
 /// Writes the base64url of `input` (RFC 4648 §5, no padding), [`url_encoded_len`] characters, at the start of
@@ -171,10 +155,9 @@ pub fn url_encode<'o>(input: &[u8], out: &'o mut [u8]) -> Result<&'o str, Buffer
     let needed = url_encoded_len(input.len());
     let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
     for (bytes, text) in input.chunks(BYTES).zip(out.chunks_mut(CHARACTERS)) {
-        let (mut chunk, mut characters) = ([0; BYTES], [0; CHARACTERS]);
+        let mut chunk = [0; BYTES];
         copy_head(bytes, &mut chunk, bytes.len());
-        write_characters(&groups_of_bytes(&chunk), &mut characters);
-        for (to, from) in text.iter_mut().zip(characters) {
+        for (to, from) in text.iter_mut().zip(chunk::encode(&chunk)) {
             *to = url_character(from);
         }
     }
@@ -235,29 +218,11 @@ pub fn url_encode_in_place(buffer: &mut [u8], len: usize) -> Result<usize, Buffe
 ///
 /// [`Base64Error::Malformed`]; what `text` then holds is of no use.
 pub fn url_decode_in_place(text: &mut [u8]) -> Result<usize, Base64Error> {
-    if text.len() % 4 == 1 {
-        return Err(Base64Error::Malformed);
+    let len = url_decoded_len(text)?;
+    for character in text.iter_mut() {
+        *character = character_of_url(*character);
     }
-    let len = decoded_len_bound(text.len());
-    let mut judge = Judge::new();
-    // From front to back: what is written never reaches what is still to be read.
-    let (mut from, mut to) = (0_usize, 0_usize);
-    while from < text.len() {
-        let piece_len = text.len().wrapping_sub(from).min(CHARACTERS);
-        let (mut piece, mut bytes) = ([0; CHARACTERS], [0; BYTES]);
-        for (to, from) in piece.iter_mut().zip(text.get(from..).unwrap_or_default()) {
-            *to = character_of_url(*from);
-        }
-        let decoded = decoded_len_bound(piece_len);
-        if let (Some(piece), Some(bytes)) = (piece.get(..piece_len), bytes.get_mut(..decoded)) {
-            decode_piece(piece, bytes, &mut judge);
-        }
-        copy_head(&bytes, text.get_mut(to..).unwrap_or_default(), decoded);
-        from = from.wrapping_add(piece_len);
-        to = to.wrapping_add(decoded);
-    }
-    judge.verdict()?;
-    Ok(len)
+    decode_to_front(text, len)
 }
 
 /// As [`url_encode`], for secrets.
@@ -282,10 +247,7 @@ pub fn url_decode_secret<'o>(text: &[u8], out: &'o mut [u8]) -> Result<&'o [u8],
 
 /// The room that the bytes of a base64url text take in `out`.
 fn url_room<'o>(text: &[u8], out: &'o mut [u8]) -> Result<&'o mut [u8], Base64Error> {
-    if text.len() % 4 == 1 {
-        return Err(Base64Error::Malformed);
-    }
-    let needed = decoded_len_bound(text.len());
+    let needed = url_decoded_len(text)?;
     Ok(out.get_mut(..needed).ok_or(BufferTooSmall { needed })?)
 }
 
@@ -321,17 +283,41 @@ fn decoded_len(text: &[u8]) -> Result<usize, Base64Error> {
     Ok(decoded_len_bound(text.len()).wrapping_sub(padding))
 }
 
+/// Bytes of a base64url text, by its length.
+const fn url_decoded_len(text: &[u8]) -> Result<usize, Base64Error> {
+    if text.len() % 4 == 1 { Err(Base64Error::Malformed) } else { Ok(decoded_len_bound(text.len())) }
+}
+
+/// Decodes a text of the alphabet of §4 to `len` bytes at its front.
+fn decode_to_front(text: &mut [u8], len: usize) -> Result<usize, Base64Error> {
+    let mut judge = Judge::new();
+    // From front to back: what is written never reaches what is still to be read.
+    let (mut from, mut to) = (0_usize, 0_usize);
+    while to.wrapping_add(BYTES) <= len {
+        decode_chunk(text, from, to, &mut judge);
+        from = from.wrapping_add(CHARACTERS);
+        to = to.wrapping_add(BYTES);
+    }
+    if to < len {
+        let tail_len = len.wrapping_sub(to);
+        let tail = decode_tail(text.get(from..).unwrap_or_default(), tail_len, &mut judge);
+        copy_head(&tail, text.get_mut(to..).unwrap_or_default(), tail_len);
+    }
+    judge.verdict()?;
+    Ok(len)
+}
+
 /// Encodes the chunk of bytes at `from`, to `to`.
 fn encode_chunk(buffer: &mut [u8], from: usize, to: usize) -> Option<()> {
-    let groups = groups_of_bytes(buffer.get(from..)?.first_chunk()?);
-    write_characters(&groups, buffer.get_mut(to..)?.first_chunk_mut()?);
+    let text = chunk::encode(buffer.get(from..)?.first_chunk()?);
+    *buffer.get_mut(to..)?.first_chunk_mut()? = text;
     Some(())
 }
 
 /// Decodes a chunk of characters, or what is left of the text.
 fn decode_piece(text: &[u8], bytes: &mut [u8], judge: &mut Judge) {
     if let (Some(text), Some(bytes)) = (text.first_chunk(), bytes.first_chunk_mut()) {
-        write_bytes(&groups_of_characters(text, judge), bytes);
+        *bytes = chunk::decode(text, judge);
     } else {
         let len = bytes.len();
         copy_head(&decode_tail(text, len, judge), bytes, len);
@@ -340,8 +326,8 @@ fn decode_piece(text: &[u8], bytes: &mut [u8], judge: &mut Judge) {
 
 /// Decodes the chunk of characters at `from`, to `to`.
 fn decode_chunk(buffer: &mut [u8], from: usize, to: usize, judge: &mut Judge) -> Option<()> {
-    let groups = groups_of_characters(buffer.get(from..)?.first_chunk()?, judge);
-    write_bytes(&groups, buffer.get_mut(to..)?.first_chunk_mut()?);
+    let bytes = chunk::decode(buffer.get(from..)?.first_chunk()?, judge);
+    *buffer.get_mut(to..)?.first_chunk_mut()? = bytes;
     Some(())
 }
 
@@ -350,8 +336,7 @@ fn encode_tail(buffer: &mut [u8], from: Range<usize>, to: Range<usize>) {
     let mut chunk = [0; BYTES];
     let len = from.len();
     copy_head(buffer.get(from).unwrap_or_default(), &mut chunk, len);
-    let mut text = [0; CHARACTERS];
-    write_characters(&groups_of_bytes(&chunk), &mut text);
+    let mut text = chunk::encode(&chunk);
     for padding in text.iter_mut().skip(url_encoded_len(len)).take(2) {
         *padding = b'=';
     }
@@ -359,13 +344,11 @@ fn encode_tail(buffer: &mut [u8], from: Range<usize>, to: Range<usize>) {
     copy_head(&text, buffer.get_mut(to).unwrap_or_default(), len);
 }
 
-/// The bytes of `text`, of which [`decoded_len`] has said that it is `len` bytes, less than a chunk, and
-/// padding.
+/// The bytes of `text`, which is `len` bytes, less than a chunk, and their padding, if it has one.
 fn decode_tail(text: &[u8], len: usize, judge: &mut Judge) -> [u8; BYTES] {
     let mut chunk = [b'A'; CHARACTERS];
     copy_head(text, &mut chunk, url_encoded_len(len));
-    let mut bytes = [0; BYTES];
-    write_bytes(&groups_of_characters(&chunk, judge), &mut bytes);
+    let bytes = chunk::decode(&chunk, judge);
     // The byte behind the last has the bits that the last character has to spare.
     judge.must_be_zero(bytes.get(len).copied().unwrap_or_default());
     bytes
@@ -375,47 +358,6 @@ fn decode_tail(text: &[u8], len: usize, judge: &mut Judge) -> [u8; BYTES] {
 fn copy_head(from: &[u8], to: &mut [u8], len: usize) {
     if let (Some(from), Some(to)) = (from.get(..len), to.get_mut(..len)) {
         to.copy_from_slice(from);
-    }
-}
-
-/// Each three bytes, first byte lowest; the highest byte of a group is not of it.
-fn groups_of_bytes(bytes: &[u8; BYTES]) -> [u32; GROUPS] {
-    let mut groups = [0; GROUPS];
-    for (group, bytes) in groups.iter_mut().zip(bytes.windows(4).step_by(3)) {
-        if let &[a, b, c, d] = bytes {
-            *group = u32::from_le_bytes([a, b, c, d]);
-        }
-    }
-    // There is no fourth byte behind the last group.
-    let [.., a, b, c] = *bytes;
-    groups[GROUPS - 1] = u32::from_le_bytes([a, b, c, 0]);
-    groups
-}
-
-fn write_characters(groups: &[u32; GROUPS], text: &mut [u8; CHARACTERS]) {
-    let mut values = [0; GROUPS];
-    for (value, group) in values.iter_mut().zip(groups) {
-        *value = spread(*group);
-    }
-    characters(&values, text);
-}
-
-fn groups_of_characters(text: &[u8; CHARACTERS], judge: &mut Judge) -> [u32; GROUPS] {
-    let mut groups = values(text, judge);
-    for group in &mut groups {
-        *group = join(*group);
-    }
-    groups
-}
-
-fn write_bytes(groups: &[u32; GROUPS], bytes: &mut [u8; BYTES]) {
-    for (bytes, groups) in bytes.as_chunks_mut::<12>().0.iter_mut().zip(groups.as_chunks::<4>().0) {
-        // The fourth byte of a group is overwritten by the next.
-        let [a, b, c, d] = groups.map(u32::to_le_bytes);
-        bytes[0..4].copy_from_slice(&a);
-        bytes[3..7].copy_from_slice(&b);
-        bytes[6..10].copy_from_slice(&c);
-        bytes[9..12].copy_from_slice(&d[..3]);
     }
 }
 

@@ -129,39 +129,37 @@ impl Timestamp {
 
 fn parse(text: &[u8]) -> Option<Timestamp> {
     let mut text = Reader::new(text);
-    let days = full_date(&mut text)?;
-    text.expect(b"T")?;
-    let millis_of_day = partial_time(&mut text)?;
+    let mut fields = [0; 6];
+    for (field, &(digits, least, most, before)) in fields.iter_mut().zip(&FIELDS) {
+        text.expect(before)?;
+        *field = number(&mut text, digits, least.into(), most.into())?;
+    }
+    let [year, month, day, hour, minute, second] = fields;
+    if day > days_in_month(year, month) {
+        return None;
+    }
+    // Every term is small: the years have four digits.
+    let secs = hour.wrapping_mul(60).wrapping_add(minute).wrapping_mul(60).wrapping_add(second);
+    let millis_of_day = secs.wrapping_mul(1_000).wrapping_add(fraction(&mut text)?);
     let offset = offset(&mut text)?;
     if !text.is_empty() {
         return None;
     }
-    // Every term is small: the years have four digits.
-    let local = u64::from(days).wrapping_mul(MILLIS_PER_DAY).wrapping_add(millis_of_day.into());
+    let days = u64::from(days(year, month, day));
+    let local = days.wrapping_mul(MILLIS_PER_DAY).wrapping_add(millis_of_day.into());
     let millis = local.checked_add_signed(i64::from(offset).wrapping_neg())?;
     (millis < END_OF_YEAR_9999).then_some(Timestamp { millis })
 }
 
-/// Days since 1970-01-01.
-fn full_date(text: &mut Reader<'_>) -> Option<u32> {
-    let year = number(text, 4, 1970, 9999)?;
-    text.expect(b"-")?;
-    let month = number(text, 2, 1, 12)?;
-    text.expect(b"-")?;
-    let day = number(text, 2, 1, days_in_month(year, month))?;
-    Some(days(year, month, day))
-}
-
-/// Milliseconds since midnight.
-fn partial_time(text: &mut Reader<'_>) -> Option<u32> {
-    let hour = number(text, 2, 0, 23)?;
-    text.expect(b":")?;
-    let minute = number(text, 2, 0, 59)?;
-    text.expect(b":")?;
-    let second = number(text, 2, 0, 59)?;
-    let secs = hour.wrapping_mul(60).wrapping_add(minute).wrapping_mul(60).wrapping_add(second);
-    Some(secs.wrapping_mul(1_000).wrapping_add(fraction(text)?))
-}
+/// Year, month, day, hour, minute and second: digits, least, most, and what comes before.
+const FIELDS: [(usize, u16, u16, &[u8]); 6] = [
+    (4, 1970, 9999, b""),
+    (2, 1, 12, b"-"),
+    (2, 1, 31, b"-"),
+    (2, 0, 23, b"T"),
+    (2, 0, 59, b":"),
+    (2, 0, 59, b":"),
+];
 
 /// A number of exactly `digits` digits between `least` and `most`.
 #[inline(never)] // small: it is called for every field

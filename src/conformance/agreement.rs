@@ -154,6 +154,10 @@ fn groups<P: Provider, R: TryCryptoRng>(provider: &mut P, bench: &mut Bench<'_, 
                 Property::Groups.refuses(case, Err::<(), _>(error), CryptoError::Unsupported)?;
                 Property::Groups.refuses(case, provider.generate(group), CryptoError::Unsupported)?;
                 Property::Groups.require(case, group != Group::P256)?;
+                // A key of it is none that is known to be wrong.
+                if let Ok((_, foreign)) = bench.software.generate(group) {
+                    Property::Groups.refuses(case, provider.validate(&foreign), CryptoError::Unsupported)?;
+                }
             }
         }
         // A peer's key of another group than ours, where somebody can make one.

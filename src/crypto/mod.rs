@@ -15,7 +15,7 @@ pub mod wrap;
 #[cfg(feature = "async")]
 pub use asynchronous::{AsyncProvider, AsyncSigner, AsyncVerifier};
 pub use provider::{Aead, CryptoError, Provider};
-pub use signature::{KeyId, Nobody, Signature, Signer, Verified, Verifier};
+pub use signature::{KeyId, Nobody, SIGNATURE_LEN, Signature, Signer, Verified, Verifier};
 pub use storable::StorableKeys;
 #[cfg(feature = "jwe")]
 pub use wrap::{KeyWrap, Recipient};

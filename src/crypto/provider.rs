@@ -112,7 +112,7 @@ pub trait Provider {
     /// Checks that `peer` is a valid element of its group: for P-256 a point on the curve (SP 800-56A §5.6.2.3).
     ///
     /// # Errors
-    /// [`CryptoError::InvalidPublicKey`] when it is not.
+    /// [`CryptoError::InvalidPublicKey`] when it is not, [`CryptoError::Unsupported`] for a group it lacks.
     fn validate(&mut self, peer: &PublicKey) -> Result<(), CryptoError>;
 
     /// Validates `peer`, then agrees on Z, consuming the private key. Slow.

@@ -23,9 +23,8 @@ impl KeyId {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let characters: [u8; Self::LEN] = text.as_bytes().try_into().ok()?;
-        let mut hash = [0; 32];
-        let decoded = base64::url_decode(&characters, &mut hash).ok()?;
-        (decoded.len() == 32).then_some(Self(characters))
+        let mut hash = characters;
+        (base64::url_decode_in_place(&mut hash) == Ok(32)).then_some(Self(characters))
     }
 
     /// The thumbprint of the P-256 key with this uncompressed point (65 bytes, 0x04 ‖ x ‖ y), RFC 7638 §3.

@@ -89,6 +89,14 @@ impl<'a> Head<'a> {
         if self.version.single()? != Some("2") {
             return Err(Code::MissingVersion);
         }
+        self.check_content_type()
+    }
+
+    /// Checks the content type.
+    ///
+    /// # Errors
+    /// [`Code::MalformedRequest`].
+    pub(super) fn check_content_type(&self) -> Result<(), Code> {
         let media_type = self.content_type.single()?.unwrap_or_default();
         let media_type = media_type.split(';').next().unwrap_or_default().trim_matches([' ', '\t']);
         if media_type.eq_ignore_ascii_case("application/json") { Ok(()) } else { Err(Code::MalformedRequest) }

@@ -11,6 +11,7 @@ pub mod allowlist;
 pub mod clients;
 pub mod forward;
 pub mod head;
+pub mod key_agreement;
 pub mod path;
 pub mod serve;
 pub mod sessions;
@@ -22,6 +23,7 @@ pub use agreements::{AgreementStore, FixedAgreements};
 pub use allowlist::{Allowlist, Rule};
 pub use clients::{Clients, KnownClient, RegisteredIdentity};
 pub use head::Head;
+pub use key_agreement::KeyAgreementGateway;
 pub use sessions::{FixedStore, SessionStore, StoreError};
 pub use token::TokenKey;
 

@@ -4,7 +4,7 @@ mod read;
 mod write;
 
 pub(crate) use read::{Request, ResponseFields, identifier};
-pub(crate) use write::{RequestMessage, ResponseMessage, fill_signature, request_len};
+pub(crate) use write::{RequestMessage, ResponseMessage, fill_signature, longest_response, request_len};
 
 /// An identifier as it came, 1 to 255 bytes: what somebody claims.
 pub type Identifier = heapless::Vec<u8, MAX_IDENTIFIER, u8>;

@@ -62,18 +62,9 @@ pub(crate) fn offered(value: Option<Value<'_>>) -> Result<Range<usize>, Error> {
     if list.is_empty() { Err(Peer::Malformed.into()) } else { Ok(value.range()) }
 }
 
-/// The selected scheme, if it is one of ours.
-pub(crate) fn scheme(text: Str<'_>) -> Option<Scheme> {
-    let mut room = [0; NameList::MAX_NAME];
-    text.copy_to(&mut room).ok().and_then(Scheme::from_name)
-}
-
-pub(crate) fn proof(text: Str<'_>) -> Result<[u8; HASH_LEN], Error> {
-    let mut proof = [0; HASH_LEN];
-    match text.base64(&mut proof) {
-        Ok(bytes) if bytes.len() == HASH_LEN => Ok(proof),
-        _ => Err(Peer::Malformed.into()),
-    }
+/// Decodes a proof into its place.
+pub(crate) fn proof(text: Str<'_>, place: &mut [u8; HASH_LEN]) -> Result<(), Error> {
+    all_of(text.base64(place), HASH_LEN)
 }
 
 #[inline(never)] // one frame less in its caller's
@@ -83,29 +74,20 @@ pub(crate) fn kid(value: Value<'_>) -> Result<KeyId, Error> {
     KeyId::parse(text).ok_or(Peer::Malformed.into())
 }
 
-/// The member `identity` of an answer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct IdentityFields<'a> {
-    kid: Value<'a>,
-    signature: Str<'a>,
+/// The member `identity` of an answer: who signed it, and the signature.
+pub(crate) fn identity(value: Option<Value<'_>>) -> Result<Option<(KeyId, Signature)>, Error> {
+    let Some(value) = value else { return Ok(None) };
+    let [id, text] = value.members(&["kid", "signature"])?;
+    let mut signature = [0; SIGNATURE_LEN];
+    all_of(string(text)?.base64url(&mut signature), SIGNATURE_LEN)?;
+    Ok(Some((kid(required(id)?)?, signature)))
 }
 
-impl<'a> IdentityFields<'a> {
-    pub(crate) fn parse(value: Value<'a>) -> Result<Self, Error> {
-        let [kid, signature] = value.members(&["kid", "signature"])?;
-        Ok(Self { kid: required(kid)?, signature: string(signature)? })
-    }
-
-    pub(crate) fn kid(&self) -> Result<KeyId, Error> {
-        kid(self.kid)
-    }
-
-    pub(crate) fn signature(&self) -> Result<Signature, Error> {
-        let mut signature = [0; SIGNATURE_LEN];
-        match self.signature.base64url(&mut signature) {
-            Ok(bytes) if bytes.len() == SIGNATURE_LEN => Ok(signature),
-            _ => Err(Peer::Malformed.into()),
-        }
+/// The bytes of which there must be `len`.
+fn all_of(decoded: Result<&[u8], Base64Error>, len: usize) -> Result<(), Error> {
+    match decoded {
+        Ok(bytes) if bytes.len() == len => Ok(()),
+        _ => Err(Peer::Malformed.into()),
     }
 }
 

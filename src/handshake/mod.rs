@@ -4,17 +4,18 @@
 //! the result.
 
 /// Moves the state of a machine out if it is the one whose turn it is. From here on an error leaves it failed, its secrets
-/// gone; at another turn nothing changes.
+/// gone; at another turn nothing changes. It is looked at where it is first: a state is large to move.
 macro_rules! take {
-    ($machine:ident, $turn:pat => $taken:expr) => {
+    ($machine:ident, $turn:pat => $taken:expr) => {{
+        #[allow(unused_variables, reason = "what the pattern binds is taken below")]
+        if !matches!(&$machine.state, $turn) {
+            return Err($machine.wrong_turn().into());
+        }
         match core::mem::replace(&mut $machine.state, State::Failed) {
             $turn => $taken,
-            other => {
-                $machine.state = other;
-                return Err($machine.wrong_turn().into());
-            }
+            _ => return Err($machine.wrong_turn().into()),
         }
-    };
+    }};
 }
 
 #[cfg(feature = "async")]

@@ -169,7 +169,7 @@ impl<'t, 's> Unverified<'t, 's> {
     ///
     /// # Errors
     /// As there.
-    pub(super) fn read(token: &'t str, header: &'s [u8]) -> Result<Self, JoseError> {
+    pub(crate) fn read(token: &'t str, header: &'s [u8]) -> Result<Self, JoseError> {
         let segments = split(token)?;
         let signature = signature(segments.signature)?;
         let [alg, iat, kid, target] = json::object(header, &["alg", "iat", "kid", "tgt"])?;

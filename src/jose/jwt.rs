@@ -180,7 +180,11 @@ pub struct Authentic<'t> {
     payload: &'t str,
 }
 
-impl Authentic<'_> {
+impl<'t> Authentic<'t> {
+    pub(super) const fn new(payload: &'t str) -> Self {
+        Self { payload }
+    }
+
     /// Decodes the claims, JSON, to the start of `scratch`.
     ///
     /// # Errors
@@ -230,6 +234,21 @@ pub fn date(claim: Option<Value<'_>>) -> Result<Option<Timestamp>, JoseError> {
 /// [`JoseError::Claim`] where it is absent or another; [`JoseError::Malformed`] where it is no string.
 pub fn expect(claim: Option<Value<'_>>, expected: &str) -> Result<(), JoseError> {
     if text(claim)?.is_some_and(|text| text.is(expected)) { Ok(()) } else { Err(JoseError::Claim) }
+}
+
+/// Checks that this string is the claim, or one of the strings in it (RFC 7519 §4.1.3).
+///
+/// # Errors
+/// [`JoseError::Claim`] where it is not, or there is no claim; [`JoseError::Malformed`] where it is neither a string nor an
+/// array of strings.
+pub fn expect_audience(claim: Option<Value<'_>>, expected: &str) -> Result<(), JoseError> {
+    let claim = claim.ok_or(JoseError::Claim)?;
+    let Ok(audiences) = claim.elements() else { return expect(Some(claim), expected) };
+    let mut found = false;
+    for audience in audiences {
+        found |= audience.string()?.is(expected);
+    }
+    if found { Ok(()) } else { Err(JoseError::Claim) }
 }
 
 /// The times of a token, all of which it must have.

@@ -9,7 +9,7 @@ use crate::secret::Secret;
 use core::fmt;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 /// An algorithm of signatures (RFC 7518 §3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,9 +41,15 @@ impl Algorithm {
     }
 }
 
-/// A key for HS256 (RFC 7518 §3.2), 32 bytes: erased on drop, never printed.
+/// A key for HS256 (RFC 7518 §3.2) of 32 bytes or more: erased on drop, never printed.
 #[derive(Clone, Debug)]
-pub struct Hs256Key(Secret<32>);
+pub struct Hs256Key(
+    /// As HMAC takes it: with zeros up to a block of SHA-256 (RFC 2104 §2).
+    Secret<BLOCK>,
+);
+
+/// The length of a block of SHA-256 in bytes.
+const BLOCK: usize = 64;
 
 format_as! { [] Hs256Key, _ => "…" }
 
@@ -62,17 +68,39 @@ impl Hs256Key {
         if secret.len() < Self::MIN_SECRET {
             return Err(JoseError::WeakKey);
         }
-        let mut key = Secret::zero();
+        let mut key = Secret::<32>::zero();
         Hkdf::<Sha256>::new(None, secret)
             .expand(info, key.as_mut_bytes())
             .map_err(|_| CryptoError::Failed)?;
-        Ok(Self(key))
+        Ok(Self::from_bytes(key))
     }
 
     /// Takes over a key of 32 random bytes.
     #[must_use]
-    pub const fn from_bytes(key: Secret<32>) -> Self {
-        Self(key)
+    pub fn from_bytes(key: Secret<32>) -> Self {
+        let mut block = Secret::zero();
+        block.as_mut_bytes().iter_mut().zip(key.as_bytes()).for_each(|(to, from)| *to = *from);
+        Self(block)
+    }
+
+    /// Takes a secret of at least 32 bytes as it is, as other implementations do: that of an API key. One that is longer than
+    /// 64 bytes is hashed first, which is HMAC's own rule (RFC 2104 §2).
+    ///
+    /// # Errors
+    /// [`JoseError::WeakKey`] for a shorter secret.
+    ///
+    /// # Security
+    /// As [`Hs256Key::derive`].
+    pub fn from_secret(secret: &[u8]) -> Result<Self, JoseError> {
+        if secret.len() < Self::MIN_SECRET {
+            return Err(JoseError::WeakKey);
+        }
+        if secret.len() > BLOCK {
+            return Ok(Self::from_bytes(Secret::new(Sha256::digest(secret).into())));
+        }
+        let mut block = Secret::zero();
+        block.as_mut_bytes().iter_mut().zip(secret).for_each(|(to, from)| *to = *from);
+        Ok(Self(block))
     }
 
     fn hmac(&self, message: &[u8]) -> Result<Hmac<Sha256>, CryptoError> {
@@ -182,6 +210,28 @@ mod tests {
         let key = |secret: &[u8], info: &[u8]| *Hs256Key::derive(secret, info).unwrap().0.as_bytes();
         assert_ne!(key(&[7; 32], b""), key(&[7; 33], b""));
         assert_ne!(key(&[7; 32], b"a"), key(&[7; 32], b"b"));
+    }
+
+    /// RFC 7515 A.1, whose key has 64 bytes; RFC 4231 §4.7, whose key has 131.
+    #[test]
+    fn secrets_as_they_are() {
+        let mut secret = [0; 64];
+        base64::url_decode(
+            b"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
+            &mut secret,
+        )
+        .unwrap();
+        let input = b"eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.\
+            eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+        let mut mac = [0; 32];
+        base64::url_decode(b"dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", &mut mac).unwrap();
+        assert_eq!(Hs256Key::from_secret(&secret).unwrap().verify(input, &mac), Ok(()));
+        let long = Hs256Key::from_secret(&[0xaa; 131]).unwrap();
+        let mac = long.sign(b"Test Using Larger Than Block-Size Key - Hash Key First").unwrap();
+        assert_eq!(mac[..8], [0x60, 0xe4, 0x31, 0x59, 0x1e, 0xe0, 0xb6, 0x7f]);
+        let short = Hs256Key::from_bytes(Secret::new([7; 32])).sign(b"").unwrap();
+        assert_eq!(Hs256Key::from_secret(&[7; 32]).unwrap().sign(b""), Ok(short));
+        assert_eq!(Hs256Key::from_secret(&[7; 31]).unwrap_err(), JoseError::WeakKey);
     }
 
     #[test]

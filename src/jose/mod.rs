@@ -1,6 +1,7 @@
 //! JOSE without a heap, in the compact form only and with few algorithms (§4): what is signed with which key is the
 //! caller's choice, never the header's.
 
+pub mod api_key;
 mod compact;
 #[cfg(feature = "jwe")]
 #[cfg_attr(docsrs, doc(cfg(feature = "jwe")))]

@@ -6,6 +6,39 @@
 //! Everything happens in one buffer, and the slow operations between the calls: [`begin`], sign, [`Unsigned::finish`], generate and
 //! agree, [`jwe::seal`]; [`jwe::Encrypted::parse`], agree, [`open`], verify, [`Unverified::verified`]. [`pack`] and [`unpack`] are all
 //! of it in one.
+//!
+//! ```
+//! use dynamic_key::codec::timestamp::Timestamp;
+//! use dynamic_key::crypto::software::{Identity, Pins, RecipientKey, Software};
+//! use dynamic_key::crypto::{Recipient, Signer};
+//! use dynamic_key::jose::jwk::{Jwk, Use};
+//! use dynamic_key::jose::package::{self, Expected, Package};
+//! use dynamic_key::jose::{JoseError, KeyRef, jws};
+//!
+//! # fn main() -> Result<(), JoseError> {
+//! # let mut rng = getrandom::SysRng;
+//! let (mut alice, mut bob) = (Identity::generate(&mut rng)?, RecipientKey::generate(&mut rng)?);
+//! let mut provider = Software::new(rng);
+//!
+//! // What each knows of the other: address, key id, key.
+//! let (sender, recipient) = (KeyRef::new("alice@nix", alice.kid())?, KeyRef::new("bob@nix", bob.kid())?);
+//! let key = Jwk::new(bob.public()?.as_bytes().try_into().unwrap(), Use::Encryption)?;
+//! let trusted = [alice.public()?];
+//!
+//! let issued_at = Timestamp::from_unix_secs(1_780_527_600);
+//! let header = jws::Header { issued_at, kid: &sender, target: "/v1/messages/send" };
+//! let package = Package { header, recipient: &recipient, id: "1", body: br#"{"unlock":true}"# };
+//! let mut buffer = [0; 1024];
+//! let length = package::pack(&mut provider, &mut alice, &key, &package, &mut buffer)?.len();
+//!
+//! let expected = Expected { sender: &sender, recipient: "bob@nix", id: "1" };
+//! let message = &mut buffer[..length];
+//! let received = package::unpack(&mut provider, &mut bob, &mut Pins(&trusted), &expected, message)?;
+//! assert!(received.target.is("/v1/messages/send"));
+//! assert_eq!(received.body.raw(), br#"{"unlock":true}"#);
+//! # Ok(())
+//! # }
+//! ```
 
 use super::compact::{Segment, Unsigned, split};
 use super::jwk::Jwk;
@@ -63,6 +96,12 @@ impl Package<'_> {
     /// The characters of the signed message within.
     fn signed_len(&self) -> usize {
         jws::signed_len(&self.header, Segment::len(self))
+    }
+
+    /// [`Package::sealed_len`] with so many bytes more in the body.
+    pub(crate) fn sealed_len_with(&self, more: usize) -> usize {
+        let payload = Segment::len(self).saturating_add(more);
+        jwe::sealed_len(&self.envelope(), jws::signed_len(&self.header, payload))
     }
 
     /// The header for [`jwe::seal`].

@@ -88,9 +88,10 @@ impl Authorization {
 }
 
 /// The value of a parameter, as sent; one that is there twice is malformed (RFC 6749 §3.1).
-fn parameter<'q>(query: &'q str, name: &str) -> Result<Option<&'q str>, TokenError> {
-    let mut values = query.split('&').filter_map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+fn parameter<'q>(query: &'q str, name: &str) -> Result<Option<&'q [u8]>, TokenError> {
+    let mut values = query.as_bytes().split(|byte| *byte == b'&').filter_map(|pair| {
+        let mut parts = pair.splitn(2, |byte| *byte == b'=');
+        let (key, value) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         decoded(key).eq(name.bytes().map(Some)).then_some(value)
     });
     match (values.next(), values.next()) {
@@ -100,8 +101,8 @@ fn parameter<'q>(query: &'q str, name: &str) -> Result<Option<&'q str>, TokenErr
 }
 
 /// The bytes of what was form-encoded; `None` stands for each that is not what it must be.
-fn decoded(text: &str) -> impl Iterator<Item = Option<u8>> {
-    let mut bytes = text.bytes();
+fn decoded(text: &[u8]) -> impl Iterator<Item = Option<u8>> {
+    let mut bytes = text.iter().copied();
     iter::from_fn(move || {
         let hex = |byte: Option<u8>| char::from(byte?).to_digit(16);
         Some(match bytes.next()? {

@@ -75,7 +75,7 @@ fn put(encoding: Encoding, out: &mut Writer<'_>, text: &str) {
 }
 
 /// Puts `text` with everything percent-encoded but what is unreserved: right in a query, in a form and in a path.
-pub(super) fn put_percent(out: &mut Writer<'_>, text: &str) {
+pub(crate) fn put_percent(out: &mut Writer<'_>, text: &str) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or_default();
     for byte in text.bytes() {

@@ -1,8 +1,9 @@
 //! The future of a request, dropped after every number of polls: what is left behind, what may follow, and who knows.
 
-use crate::counted::{Count, Counted};
 use crate::slow::Slow;
-use crate::support::{Faulty, Fuse, Link, MODES, Seeded, Soft, Wire, World, block_on, poll_times};
+use crate::support::{
+    Count, Counted, Faulty, Fuse, Link, MODES, Seeded, Soft, Wire, World, block_on, poll_times,
+};
 use dynamic_key::Code;
 use dynamic_key::client::{AsyncClient, ClientError, REQUEST_PATH};
 use dynamic_key::crypto::software::{PinnedKey, Pins, Software};

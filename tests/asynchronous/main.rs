@@ -9,7 +9,6 @@
     reason = "a test that fails should panic"
 )]
 
-mod counted;
 mod given_up;
 mod room;
 mod server;

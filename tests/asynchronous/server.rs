@@ -1,8 +1,7 @@
 //! Both roles' machines, computed by what is awaited.
 
-use crate::counted::Counted;
 use crate::slow::Slow;
-use crate::support::{KNOWN, MODES, Seeded, block_on, poll_times};
+use crate::support::{Counted, KNOWN, MODES, Seeded, block_on, poll_times};
 use dynamic_key::codec::timestamp::Timestamp;
 use dynamic_key::crypto::Provider;
 use dynamic_key::crypto::software::{Identity, Pins, Software};

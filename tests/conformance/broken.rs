@@ -34,6 +34,8 @@ pub(crate) enum Defect {
     AgreesWithAnotherError,
     OtherGroupsFail,
     OtherGroupsAreP256,
+    #[cfg(feature = "ffdhe")]
+    OtherGroupsAreInvalid,
     ExtractsWithoutSalt,
     ExtractsWithCutSalt,
     ExpandsOtherSecrets,
@@ -188,6 +190,10 @@ impl<R: TryCryptoRng> Provider for Broken<R> {
 
     fn generate(&mut self, group: Group) -> Result<(Slot, PublicKey), CryptoError> {
         let asked = group;
+        #[cfg(feature = "ffdhe")]
+        if asked != Group::P256 && self.is(D::OtherGroupsAreInvalid) {
+            return Err(CryptoError::Unsupported);
+        }
         let group = if self.is(D::OtherGroupsAreP256) { Group::P256 } else { group };
         if asked != Group::P256 && self.is(D::OtherGroupsFail) {
             return Err(CryptoError::Failed);
@@ -227,6 +233,8 @@ impl<R: TryCryptoRng> Provider for Broken<R> {
     fn validate(&mut self, peer: &PublicKey) -> Result<(), CryptoError> {
         match self.defect {
             D::ValidatesNothing => Ok(()),
+            #[cfg(feature = "ffdhe")]
+            D::OtherGroupsAreInvalid if peer.group() != Group::P256 => Err(CryptoError::InvalidPublicKey),
             D::ValidatesWithAnotherError => self.inner.validate(peer).map_err(|_| CryptoError::Failed),
             D::ReducesCoordinates => self.inner.validate(&reduced(peer)),
             D::TakesZerosForInfinity if is_zeros(peer) => Ok(()),

@@ -15,7 +15,11 @@ pub(crate) enum SignerDefect {
     OtherMessage,
     CutMessage,
     SameNonce,
+    OtherIntroduction,
 }
+
+/// What a client signs begins with this, and what a gateway signs does not.
+const INTRODUCTION: &[u8] = b"dynamic-key v2 client";
 
 pub(crate) struct BrokenSigner(pub(crate) Identity, pub(crate) SignerDefect);
 
@@ -38,7 +42,8 @@ impl Signer for BrokenSigner {
                 let s = nonce.invert().unwrap() * (scalar(Sha256::digest(message).into()) + r * key);
                 Ok([r.to_bytes(), s.to_bytes()].concat().try_into().unwrap())
             }
-            SignerDefect::OtherKeyId => self.0.sign(message),
+            SignerDefect::OtherIntroduction if message.starts_with(INTRODUCTION) => self.0.sign(b"other"),
+            SignerDefect::OtherKeyId | SignerDefect::OtherIntroduction => self.0.sign(message),
         }
     }
 }
@@ -57,6 +62,7 @@ pub(crate) enum VerifierDefect {
     CorrectsTheSignature,
     FailsInstead,
     AcceptsInfinity,
+    RefusesIntroductions,
 }
 
 /// The upper half of the scalars begins here, as far as a byte can tell.
@@ -75,6 +81,7 @@ pub(crate) fn broken_verify(
     match defect {
         V::AcceptsEverything => return Ok(Verified::vouch()),
         V::RefusesEverything => return refused,
+        V::RefusesIntroductions if message.starts_with(INTRODUCTION) => return refused,
         V::RefusesUpperHalf if signature[32] >= HALF => return refused,
         V::AcceptsInfinity if point[1..] == [0; 64] => return Ok(Verified::vouch()),
         V::AcceptsZeros if *signature == [0; 64] => return Ok(Verified::vouch()),

@@ -31,6 +31,8 @@ const PROVIDERS: &[(D, P)] = &[
     (D::AgreesWithAnotherError, P::InvalidKeyAgreed),
     (D::OtherGroupsFail, P::Groups),
     (D::OtherGroupsAreP256, P::Groups),
+    #[cfg(feature = "ffdhe")]
+    (D::OtherGroupsAreInvalid, P::Groups),
     (D::ExtractsWithoutSalt, P::Agreement),
     (D::ExtractsWithCutSalt, P::Extract),
     (D::ExpandsOtherSecrets, P::Expand),
@@ -85,6 +87,7 @@ const SIGNERS: &[(S, P)] = &[
     (S::OtherMessage, P::Sign),
     (S::CutMessage, P::Sign),
     (S::SameNonce, P::SignatureNonce),
+    (S::OtherIntroduction, P::ClientHandshake),
 ];
 
 const VERIFIERS: &[(V, P)] = &[
@@ -99,6 +102,7 @@ const VERIFIERS: &[(V, P)] = &[
     (V::AcceptsTheOrder, P::WrongSignature),
     (V::CorrectsTheSignature, P::WrongSignature),
     (V::AcceptsInfinity, P::InvalidTrustedKey),
+    (V::RefusesIntroductions, P::GatewayHandshake),
 ];
 
 fn identity() -> Identity {

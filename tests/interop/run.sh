@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The crate against foreign peers, in both directions: our gateway against the Node and Python clients, and our client against
-# the Node gateway. Builds what it needs. Ends with `N passed, N failed`, and exit code 0 only if nothing failed.
+# The crate against foreign peers, in both directions: our gateway against the Node and Python clients, our client against the
+# Node gateway, and our JOSE against foreign libraries. Builds what it needs. Ends with `N passed, N failed`, and exit code 0 only
+# if nothing failed.
 #   tests/interop/run.sh [cargo profile, release if none]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -60,6 +61,8 @@ part "Node clients against our gateway" node $here/run-clients.mjs --gateway "$u
 part "Python client against our gateway" python3 $here/python_client.py --gateway "$url" --pin="$kid" \
   --token-secret "$(<"$work/secret")" --corpus "$corpus"
 part "Python client of mutual mode against our gateway" python3 $here/mutual_client.py "$folder/dynamic-key-gateway"
+part "Python client of Key Agreement against our gateway" python3 $here/key_agreement_client.py "$folder/dynamic-key-gateway"
 part "our client against the Node gateway" node $here/run-gateway.mjs --client "$folder/examples/client"
+part "JOSE against jose and jwcrypto" $here/jose/run.sh "$profile"
 echo "$passed passed, $failed failed"
 ((failed == 0))

@@ -10,7 +10,14 @@
     reason = "a test that fails should panic"
 )]
 
+mod api_keys;
 mod encrypted;
+mod every_byte;
+mod headers;
+mod keys;
+mod packages;
+mod passwords;
 mod registration;
 mod signed;
 mod support;
+mod wycheproof;

@@ -2,9 +2,10 @@
 
 use dynamic_key::Secret;
 use dynamic_key::codec::base64;
+use dynamic_key::codec::spki::{Group, PublicKey};
 use dynamic_key::codec::timestamp::Timestamp;
-use dynamic_key::crypto::software::{Identity, PinnedKey, RecipientKey, Software};
-use dynamic_key::crypto::{Recipient, Signer};
+use dynamic_key::crypto::software::{Identity, Kek, PinnedKey, RecipientKey, Software};
+use dynamic_key::crypto::{KeyWrap, Provider as _, Recipient, Signer};
 use dynamic_key::jose::jwk::{Jwk, Use};
 use dynamic_key::jose::{JoseError, KeyRef};
 use serde_json::Value;
@@ -110,4 +111,38 @@ pub(crate) fn error<T>(result: Result<T, JoseError>) -> JoseError {
         Ok(_) => panic!("accepted"),
         Err(error) => error,
     }
+}
+
+/// The JWK of an ephemeral key.
+pub(crate) fn epk_json(epk: &PublicKey) -> String {
+    let (x, y) = epk.as_bytes()[1..].split_at(32);
+    format!(r#"{{"kty":"EC","crv":"P-256","x":"{}","y":"{}"}}"#, url(x), url(y))
+}
+
+/// A JWE with any header, `EPK` in it replaced by the ephemeral key, and everything else right; `apu` and `apv` are what the
+/// header's decode to.
+pub(crate) fn encrypted(to: &Party, header: &str, [apu, apv]: [&[u8]; 2], plaintext: &[u8]) -> Vec<u8> {
+    let mut provider = provider();
+    let (ephemeral, epk) = provider.generate(Group::P256).unwrap();
+    let z = provider.agree(ephemeral, &to.recipient.public().unwrap()).unwrap();
+    let length = |bytes: &[u8]| (bytes.len() as u32).to_be_bytes();
+    let alg = b"ECDH-ES+A256KW";
+    let other_info: [&[u8]; 7] = [&length(alg), alg, &length(apu), apu, &length(apv), apv, &[0, 0, 1, 0]];
+    let kek = provider.concat_kdf(z, &other_info).unwrap();
+    wrapped(&mut provider, kek, &header.replace("EPK", &epk_json(&epk)), plaintext)
+}
+
+/// A JWE under a password with any header and everything else right, for these salt and count.
+pub(crate) fn under_password(header: &str, password: &[u8], salt: &[u8], count: u32) -> Vec<u8> {
+    let mut provider = provider();
+    let salt = [b"PBES2-HS256+A128KW\0", salt].concat();
+    let kek = provider.pbkdf2(password, &salt, count.try_into().unwrap()).unwrap();
+    wrapped(&mut provider, kek, header, b"text")
+}
+
+fn wrapped(provider: &mut Provider, kek: Kek, header: &str, plaintext: &[u8]) -> Vec<u8> {
+    let (key, wrapped) = provider.wrap(kek).unwrap();
+    let (header, iv, mut text) = (url(header.as_bytes()), [9; 12], plaintext.to_vec());
+    let tag = provider.seal(&key, &iv, header.as_bytes(), &mut text).unwrap();
+    [header, url(&wrapped), url(&iv), url(&text), url(&tag)].join(".").into_bytes()
 }

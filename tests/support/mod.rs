@@ -9,6 +9,8 @@
     reason = "a test that fails should panic"
 )]
 
+mod accord;
+mod counted;
 mod device;
 mod executor;
 mod faulty;
@@ -19,6 +21,8 @@ mod random;
 mod storm;
 mod world;
 
+pub use accord::{Accord, Parley, facts, fields};
+pub use counted::{Count, Counted, Live};
 pub use device::{Device, DeviceHandshake, DeviceSession, MODES, call, hello_headers, request_headers, seal};
 pub use executor::{block_on, pause, poll_times};
 pub use faulty::{Faulty, Fuse};

@@ -9,10 +9,12 @@
     reason = "a test that fails should panic"
 )]
 
+mod accords;
 mod rows;
 #[path = "../support/mod.rs"]
 mod support;
 
+use accords::agree;
 use dynamic_key::crypto::software::{Identity, PinnedKey, Pins, Software};
 use dynamic_key::scheme::Scheme;
 use rows::{End, lacking, play};
@@ -53,4 +55,11 @@ fn software_at_both_ends() {
     for scheme in Scheme::BY_STRENGTH.into_iter().filter(|scheme| !client.has(*scheme)) {
         lacking(&client, &gateway, scheme);
     }
+}
+
+#[test]
+fn key_agreement_in_software_at_both_ends() {
+    let stranger = InSoftware(3).signer().1;
+    let played = agree(&InSoftware(1), &InSoftware(2), Scheme::SOFTWARE, stranger);
+    assert_eq!(played, Scheme::SOFTWARE.len() * 24, "the whole product");
 }

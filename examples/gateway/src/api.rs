@@ -4,6 +4,7 @@ use crate::body::{self, Body};
 use crate::http::Peer;
 use crate::limit::Exceeded;
 use crate::log::Event;
+use crate::rest;
 use crate::shared::{Shared, Work};
 use crate::store::Entry;
 use crate::upstream::{Answer, Outgoing};
@@ -28,8 +29,10 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     let router = Router::new()
         .route("/api/info/v2", post(info))
         .route("/api/request/v2", post(request))
+        .route("/rest/key-agreement", post(rest::agree))
         .route("/.well-known/jwks.json", get(jwks))
         .route("/health", get(async || json(StatusCode::OK, r#"{"status":"ok"}"#)))
+        .fallback(rest::call)
         .with_state(shared);
     let router = match cors {
         Some(cors) => router.layer(cors),
@@ -172,7 +175,7 @@ fn seal(shared: &Shared, responder: Responder<Handle>, answer: Option<Answer>) -
     Some((reply.ok()?, buffer))
 }
 
-fn head(headers: &HeaderMap) -> Head<'_> {
+pub(crate) fn head(headers: &HeaderMap) -> Head<'_> {
     let mut head = Head::new();
     for (name, value) in headers {
         head.add(name.as_str(), value.as_bytes());
@@ -200,12 +203,10 @@ fn too_many(event: &Event, exceeded: Exceeded) -> Response {
         return finish(event, None);
     }
     let mut response = json(StatusCode::TOO_MANY_REQUESTS, body);
-    // Rounded up: after that many seconds there is room.
-    let seconds = exceeded.retry_after.as_secs().saturating_add(1);
-    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    response.headers_mut().insert(header::RETRY_AFTER, exceeded.seconds().into());
     response
 }
 
-fn json(status: StatusCode, body: impl Into<axum::body::Body>) -> Response {
+pub(crate) fn json(status: StatusCode, body: impl Into<axum::body::Body>) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body.into()).into_response()
 }

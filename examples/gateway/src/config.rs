@@ -5,6 +5,8 @@ mod names;
 
 pub use error::ConfigError;
 
+use crate::issuer;
+use dynamic_key::handshake::key_agreement::DEFAULT_LIFETIME;
 use dynamic_key::scheme::{Preference, Scheme};
 use dynamic_key::session::{ClientType, Mode};
 use serde::Deserialize;
@@ -56,8 +58,12 @@ pub struct Config {
     pub identities: Vec<Identity>,
     /// The routes; by default those of the Dynamic Key V2 documentation, for internal clients.
     pub routes: Vec<Route>,
+    /// Key Agreement, off where it is not configured.
+    pub key_agreement: Option<KeyAgreement>,
     /// The origins whose pages may call this gateway from a browser, such as `https://app.example`.
     pub cors_origins: Vec<String>,
+    /// An issuer of tokens beside the gateway.
+    pub issuer: Option<issuer::Settings>,
     /// Sizes, times and rates.
     pub limits: Limits,
 }
@@ -126,6 +132,51 @@ pub struct Route {
     /// Sealed headers that go on besides `accept` and `accept-language`.
     #[serde(default)]
     pub headers: Vec<String>,
+}
+
+/// Key Agreement: `POST /rest/key-agreement`, and the calls whose sensitive fields are sealed with what was agreed. Schemes
+/// and preference are those of all.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KeyAgreement {
+    /// What the responses call this gateway: 1 to 255 bytes.
+    pub identifier: String,
+    /// How long an agreement lasts, in whole seconds.
+    #[serde(rename = "seconds", deserialize_with = "names::seconds")]
+    pub lifetime: Duration,
+    /// The most agreements at a time.
+    pub agreements: usize,
+    /// Whether the gateway's identity signs. Without it a response has no member `identity`, and no client can pin.
+    pub sign: bool,
+    /// The calls.
+    pub calls: Vec<SealedCall>,
+}
+
+impl Default for KeyAgreement {
+    fn default() -> Self {
+        Self {
+            identifier: "dynamic-key-gateway".into(),
+            lifetime: Duration::from_secs(DEFAULT_LIFETIME),
+            agreements: 100_000,
+            sign: true,
+            calls: Vec::new(),
+        }
+    }
+}
+
+/// A call with sealed fields: it goes to the upstream with the same method and path, its fields opened.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SealedCall {
+    /// The method, in capital letters.
+    pub method: String,
+    /// The path, letter for letter.
+    pub path: String,
+    /// The members of the request that must be sealed: 1 to 4.
+    pub fields: Vec<String>,
+    /// The members of the upstream's answer that are sealed where they are strings.
+    #[serde(default)]
+    pub answers: Vec<String>,
 }
 
 /// Sizes, times and rates.
@@ -202,7 +253,9 @@ impl Default for Config {
             clients: Vec::new(),
             identities: Vec::new(),
             routes: default_routes(),
+            key_agreement: None,
             cors_origins: Vec::new(),
+            issuer: None,
             limits: Limits::default(),
         }
     }
@@ -223,7 +276,8 @@ impl Config {
     }
 
     /// The demonstration: the sample upstream behind it, `internal-web-client` for all its routes, the external
-    /// `partner-acme-corp` for `/countries/get` and `/lang/get`, every mode and scheme, no rate limits.
+    /// `partner-acme-corp` for `/countries/get` and `/lang/get`, every mode and scheme, Key Agreement with a sealed password
+    /// at `/rest/login`, no rate limits.
     #[must_use]
     pub fn demo() -> Self {
         let partner = "partner-acme-corp";
@@ -245,6 +299,15 @@ impl Config {
                 client(ClientType::External, partner),
             ],
             routes,
+            key_agreement: Some(KeyAgreement {
+                calls: vec![SealedCall {
+                    method: "POST".into(),
+                    path: "/rest/login".into(),
+                    fields: vec!["password".into()],
+                    answers: vec!["session_token".into()],
+                }],
+                ..KeyAgreement::default()
+            }),
             limits: Limits { handshakes_per_minute: 0, failures_per_minute: 0, ..Limits::default() },
             ..Self::default()
         }
@@ -260,7 +323,8 @@ impl Config {
         let mut config = Self::from_toml(&text).map_err(|error| error.in_file(path))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let own = [&mut config.identity, &mut config.token_secret].into_iter().flatten();
-        for file in own.chain(config.identities.iter_mut().map(|identity| &mut identity.key)) {
+        let issuer = config.issuer.iter_mut().map(|issuer| &mut issuer.database);
+        for file in own.chain(config.identities.iter_mut().map(|identity| &mut identity.key)).chain(issuer) {
             *file = folder.join(&*file);
         }
         Ok(config)

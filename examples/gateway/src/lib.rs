@@ -10,16 +10,19 @@
 
 #![forbid(unsafe_code)]
 
+mod agreements;
 mod api;
 pub mod args;
 mod body;
 pub mod config;
 mod cors;
 mod http;
+pub mod issuer;
 mod keys;
 mod limit;
 mod log;
 mod policy;
+mod rest;
 mod sample;
 mod server;
 mod shared;

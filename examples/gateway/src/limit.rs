@@ -33,6 +33,13 @@ pub(crate) struct Exceeded {
     pub(crate) retry_after: Duration,
 }
 
+impl Exceeded {
+    /// Rounded up: after that many seconds there is room.
+    pub(crate) const fn seconds(self) -> u64 {
+        self.retry_after.as_secs().saturating_add(1)
+    }
+}
+
 impl SourceLimit {
     /// `per_minute` events a minute, half of them at once; `None` for 0, which is no limit.
     pub(crate) fn per_minute(per_minute: u32) -> Option<Self> {

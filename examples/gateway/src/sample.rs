@@ -49,6 +49,7 @@ fn router() -> Router {
         .route("/countries/get", get(async || Json(json!({ "countries": ["UY", "PT"] }))))
         .route("/lang/get", get(async || Json(json!({ "languages": ["es", "pt", "en"] }))))
         .route("/users/login", post(login))
+        .route("/rest/login", post(rest_login))
         .route("/users/getbyid/{id}", get(async |Path(id): Path<String>| Json(json!({ "id": id }))))
         .route(
             "/qr/get/reverse/{bfp}",
@@ -64,5 +65,16 @@ async fn login(body: Bytes) -> (StatusCode, Json<Value>) {
         (StatusCode::OK, Json(json!({ "user": "demo" })))
     } else {
         (StatusCode::UNAUTHORIZED, Json(json!({ "error": "wrong user or password" })))
+    }
+}
+
+/// The call of Key Agreement: as above, and who is in gets a token.
+async fn rest_login(body: Bytes) -> (StatusCode, Json<Value>) {
+    match login(body).await {
+        (StatusCode::OK, _) => {
+            let answer = json!({ "user": "demo", "session_token": "a token of the sample" });
+            (StatusCode::OK, Json(answer))
+        }
+        refused => refused,
     }
 }

@@ -2,9 +2,11 @@
 
 use crate::config::{Config, ConfigError, Limits};
 use crate::http::Http;
+use crate::issuer::{self, Issuer};
 use crate::keys::{self, KeyError};
 use crate::limit::SourceLimit;
 use crate::policy::{self, Policy};
+use crate::rest::Rest;
 use crate::sample::SampleUpstream;
 use crate::shared::Shared;
 use crate::store::MemoryStore;
@@ -24,7 +26,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
-/// How often ended sessions are looked for, so that their keys are erased.
+/// How often ended sessions and agreements are looked for, so that their keys are erased.
 const SWEEP: Duration = Duration::from_secs(5);
 
 /// A gateway that listens and is not yet served.
@@ -33,6 +35,7 @@ pub struct Server {
     local_addr: SocketAddr,
     public: PinnedKey,
     shared: Arc<Shared>,
+    issuer: Option<Arc<Issuer>>,
     sample: Option<SampleUpstream>,
 }
 
@@ -53,6 +56,8 @@ pub enum StartError {
     Config(ConfigError),
     /// A key file cannot be used.
     Key(KeyError),
+    /// The issuer's database cannot be used.
+    Database(Box<redb::Error>),
     /// The address cannot be listened on.
     Listen {
         /// The address.
@@ -79,6 +84,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Config(error) => error.fmt(f),
             Self::Key(error) => error.fmt(f),
+            Self::Database(error) => write!(f, "the issuer's database: {error}"),
             Self::Listen { address, error } => write!(f, "cannot listen on {address}: {}", error.kind()),
         }
     }
@@ -98,6 +104,7 @@ impl Server {
         let identity = keys::identity(config.identity.as_deref())?;
         let tokens = keys::token_key(config.token_secret.as_deref())?;
         let public = identity.public().map_err(|_| KeyError::Random)?;
+        let issuer = config.issuer.as_ref().map(Issuer::open).transpose()?.map(Arc::new);
         let listen = |error| StartError::Listen { address: config.listen, error };
         let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
         let local_addr = listener.local_addr().map_err(listen)?;
@@ -118,6 +125,7 @@ impl Server {
             gateway,
             identity,
             sessions: MemoryStore::new(limits.sessions, limits.half_open_sessions),
+            rest: Rest::new(&config)?,
             upstream: Upstream::new(&url, &limits)?,
             limits,
             handshakes: SourceLimit::per_minute(limits.handshakes_per_minute),
@@ -137,7 +145,7 @@ impl Server {
             );
         }
         info!(%local_addr, kid = %public.kid(), upstream = url, "listening");
-        Ok(Self { listener, local_addr, public, shared: Arc::new(shared), sample })
+        Ok(Self { listener, local_addr, public, shared: Arc::new(shared), issuer, sample })
     }
 
     /// Where it listens.
@@ -163,7 +171,11 @@ impl Server {
         let Limits { head, connections, drain, .. } = self.shared.limits;
         let sweeper = Background(tokio::spawn(sweep(Arc::clone(&self.shared))));
         let sample = self.sample.map(|sample| Background(tokio::spawn(sample.serve(std::future::pending()))));
-        Http { head, connections, drain }.serve(self.listener, api::router(self.shared), shutdown).await;
+        let mut router = api::router(self.shared);
+        if let Some(issuer) = self.issuer {
+            router = router.merge(issuer::router(issuer));
+        }
+        Http { head, connections, drain }.serve(self.listener, router, shutdown).await;
         drop((sweeper, sample));
         info!("stopped");
     }
@@ -187,6 +199,9 @@ async fn sweep(shared: Arc<Shared>) {
     loop {
         ticks.tick().await;
         shared.sessions.sweep(now());
+        if let Some(rest) = &shared.rest {
+            rest.agreements.sweep(now());
+        }
     }
 }
 

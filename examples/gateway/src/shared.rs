@@ -3,6 +3,7 @@
 use crate::config::Limits;
 use crate::limit::SourceLimit;
 use crate::policy::Directory;
+use crate::rest::Rest;
 use crate::store::MemoryStore;
 use crate::upstream::Upstream;
 use axum::body::Bytes;
@@ -19,6 +20,8 @@ pub(crate) struct Shared {
     pub(crate) gateway: Gateway<'static, Directory>,
     pub(crate) identity: Identity,
     pub(crate) sessions: MemoryStore,
+    /// Key Agreement, where it is on.
+    pub(crate) rest: Option<Rest>,
     pub(crate) upstream: Upstream,
     pub(crate) limits: Limits,
     pub(crate) handshakes: Option<SourceLimit>,

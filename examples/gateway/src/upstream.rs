@@ -108,6 +108,32 @@ impl Upstream {
             let room = target.get_mut(start..).unwrap_or_default();
             admitted.write_query(room).map_err(|_| Code::MalformedRequest)?;
         }
+        let mut request = self.blank(received.method(), target)?;
+        let headers = request.headers_mut();
+        for (name, value) in admitted.forwarded_headers() {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Code::MalformedRequest)?;
+            let value = value.bytes().collect::<Vec<u8>>();
+            headers.insert(name, HeaderValue::from_bytes(&value).map_err(|_| Code::MalformedRequest)?);
+        }
+        if let Some(body) = received.body() {
+            headers.insert(CONTENT_TYPE, JSON);
+            *request.body_mut() = Full::new(Bytes::copy_from_slice(body));
+        }
+        Ok(request)
+    }
+
+    /// A call of Key Agreement, its fields opened.
+    ///
+    /// # Errors
+    /// [`Code::MalformedRequest`] for a target longer than HTTP takes.
+    pub(crate) fn call(&self, method: &str, target: &str, body: Vec<u8>) -> Result<Outgoing, Code> {
+        let mut request = self.blank(method, format!("{}{target}", self.prefix).into_bytes())?;
+        request.headers_mut().insert(CONTENT_TYPE, JSON);
+        *request.body_mut() = Full::new(Bytes::from(body));
+        Ok(request)
+    }
+
+    fn blank(&self, method: &str, target: Vec<u8>) -> Result<Outgoing, Code> {
         let malformed = |_| Code::MalformedRequest;
         let target = PathAndQuery::from_maybe_shared(Bytes::from(target)).map_err(malformed)?;
         let mut parts = hyper::http::uri::Parts::default();
@@ -117,19 +143,8 @@ impl Upstream {
 
         let mut request = Request::new(Full::default());
         *request.uri_mut() = Uri::from_parts(parts).map_err(|_| Code::MalformedRequest)?;
-        *request.method_mut() =
-            Method::from_bytes(received.method().as_bytes()).map_err(|_| Code::MalformedRequest)?;
-        let headers = request.headers_mut();
-        for (name, value) in admitted.forwarded_headers() {
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Code::MalformedRequest)?;
-            let value = value.bytes().collect::<Vec<u8>>();
-            headers.insert(name, HeaderValue::from_bytes(&value).map_err(|_| Code::MalformedRequest)?);
-        }
-        headers.insert(ACCEPT_ENCODING, IDENTITY);
-        if let Some(body) = received.body() {
-            headers.insert(CONTENT_TYPE, JSON);
-            *request.body_mut() = Full::new(Bytes::copy_from_slice(body));
-        }
+        *request.method_mut() = Method::from_bytes(method.as_bytes()).map_err(|_| Code::MalformedRequest)?;
+        request.headers_mut().insert(ACCEPT_ENCODING, IDENTITY);
         Ok(request)
     }
 

@@ -22,7 +22,18 @@ fn example(name: &str) -> Command {
         };
         let built = Command::new(env!("CARGO"))
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
-            .args(["build", "--quiet", "--profile", profile, "--example", "client", "--example", "demo"])
+            .args([
+                "build",
+                "--quiet",
+                "--profile",
+                profile,
+                "--example",
+                "client",
+                "--example",
+                "demo",
+                "--example",
+                "token",
+            ])
             .arg("--target-dir")
             .arg(folder.parent().unwrap())
             .status();
@@ -247,4 +258,11 @@ fn the_demo_goes_as_told() {
         assert!(line.is_some_and(|line| line.contains(refusal)), "{attack}: {line:?}");
     }
     assert!(!out.contains('✗') && !out.contains('\x1b'), "no colour where there is no terminal: {out}");
+}
+
+#[test]
+fn every_grant_goes_as_told() {
+    let Output { status, stdout, stderr } = example("token").output().unwrap();
+    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+    assert!(String::from_utf8(stdout).unwrap().ends_with("\nAll as told.\n"));
 }

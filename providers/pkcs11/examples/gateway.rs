@@ -6,6 +6,7 @@
 //!
 //! It prints its URL, and then what it serves. Keys are derived in the token where that can, and else here: it says which.
 
+use dynamic_key::Secret;
 use dynamic_key::codec::timestamp::Timestamp;
 use dynamic_key::crypto::provider::Provider;
 use dynamic_key::crypto::{KeyId, Signer};
@@ -47,15 +48,15 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn serve<P: Provider>(mut provider: P, mut identity: Identity) -> Result<(), Box<dyn Error>> {
-    let mut secret = [0; 32];
-    provider.fill(&mut secret)?;
+    let mut secret = Secret::<32>::zero();
+    provider.fill(secret.as_mut_bytes())?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let origin = format!("http://{}", listener.local_addr()?);
     let gateway = Gateway {
         clients: Clients::new(CLIENTS),
         allowlist: Allowlist::new(DEFAULT_RULES)?,
         audience: &origin,
-        tokens: TokenKey::hs256(&secret)?,
+        tokens: TokenKey::hs256(secret.as_bytes())?,
         identity: Some(identity.public()),
         session_seconds: 3600,
         instance: 0,

@@ -46,7 +46,8 @@ impl Token {
     /// The identity with this key id, which is recomputed from the public key in the token.
     ///
     /// # Errors
-    /// [`OpenError::NoKey`], also where the private key that stands beside this public one does not sign for it;
+    /// [`OpenError::NoKey`], also where the private key that stands beside this public one does not sign for it, or wants the PIN at
+    /// each use;
     /// [`OpenError::MissingMechanism`]; [`OpenError::Token`].
     pub fn identity(&self, kid: &KeyId) -> Result<Identity, OpenError> {
         self.require(&[Mechanism::Ecdsa])?;
@@ -112,13 +113,17 @@ impl Token {
                 Attribute::Id(id),
                 usage.attribute(true),
             ])?;
-            pairs.extend(privates.into_iter().map(|private| KeyPair {
-                token: self.clone(),
-                private,
-                public: public_key,
-            }));
+            let usable = privates.into_iter().filter(|private| !self.asks_each_time(*private));
+            pairs.extend(usable.map(|private| KeyPair { token: self.clone(), private, public: public_key }));
         }
         Ok(pairs)
+    }
+
+    /// Whether a private key wants the PIN at each use: nobody is there to give it.
+    fn asks_each_time(&self, private: ObjectHandle) -> bool {
+        let asked = [AttributeType::AlwaysAuthenticate];
+        let attributes = self.with(|session| session.get_attributes(private, &asked));
+        matches!(attributes.as_deref(), Ok([Attribute::AlwaysAuthenticate(true)]))
     }
 
     fn find(&self, template: &[Attribute]) -> Result<Vec<ObjectHandle>, OpenError> {

@@ -12,15 +12,18 @@ use dynamic_key::crypto::CryptoError;
 use rand_core::{TryCryptoRng, TryRng};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use zeroize::Zeroizing;
 
 /// The PIN of a token's user. Erased on drop, printed as `…`.
 pub struct Pin(AuthPin);
 
 impl Pin {
-    /// Takes over a PIN. The caller erases copies of its own.
+    /// Takes over a PIN, and erases the string. Copies of the caller's are the caller's to erase.
     #[must_use]
     pub fn new(pin: String) -> Self {
-        Self(pin.into())
+        // Into a box of its length: shrinking the string could leave a copy behind.
+        let pin = Zeroizing::new(pin);
+        Self(AuthPin::new(pin.as_str().into()))
     }
 }
 
@@ -146,7 +149,8 @@ impl Token {
 fn find(module: &Pkcs11, which: Which<'_>) -> Result<Slot, OpenError> {
     let mut found = None;
     for slot in module.get_slots_with_token()? {
-        let info = module.get_token_info(slot)?;
+        // One that does not say who it is, is not the one.
+        let Ok(info) = module.get_token_info(slot) else { continue };
         let same = match which {
             Which::Label(label) => info.label() == label,
             Which::Serial(serial) => info.serial_number() == serial,

@@ -1,12 +1,12 @@
 //! The conformance kit of the library, on a token.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails should panic")]
 
-mod support;
+mod rig;
 
 use dynamic_key::conformance::{self, Bench, ROOM, Subject};
 use dynamic_key_pkcs11::Hsm;
 use getrandom::SysRng;
-use support::{Beside, alone, open, verify};
+use rig::{Beside, alone, open, verify};
 
 #[test]
 fn the_whole_kit_passes_with_the_derivation_on_the_host() {

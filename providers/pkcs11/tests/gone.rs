@@ -7,23 +7,18 @@
     reason = "a test that fails should panic"
 )]
 
-mod support;
+mod rig;
 
 use dynamic_key::codec::spki::Group;
-use dynamic_key::codec::timestamp::Timestamp;
-use dynamic_key::crypto::software::{PinnedKey, Pins, Software};
-use dynamic_key::crypto::{CryptoError, Provider, Signer};
-use dynamic_key::handshake::{
-    Claims, ClientHandshake, ClientNeed, ClientPolicy, ServerError, ServerFacts, ServerHandshake, ServerNeed,
-    ServerPolicy,
-};
-use dynamic_key::scheme::{Preference, Scheme};
-use dynamic_key::session::{Mode, Now};
+use dynamic_key::crypto::software::{PinnedKey, Software};
+use dynamic_key::crypto::{CryptoError, Provider};
+use dynamic_key::scheme::Scheme;
+use dynamic_key::session::Mode;
 use dynamic_key::{Code, Error};
 use dynamic_key_pkcs11::{Hsm, Token};
 use getrandom::SysRng;
-use support::pair::{config, other_identity};
-use support::{Beside, alone, open};
+use rig::steps::{CLIENT, GATEWAY, STEPS, Shake, shake};
+use rig::{Beside, alone, open, other_identity};
 
 /// How a token goes away.
 #[derive(Clone, Copy, Debug)]
@@ -43,84 +38,10 @@ impl Loss {
     }
 }
 
-struct Everybody;
-
-impl ServerPolicy for Everybody {
-    fn client(&self, _: &Claims<'_>) -> Option<ClientPolicy<'_>> {
-        Some(ClientPolicy {
-            schemes: &Scheme::ELLIPTIC,
-            preference: Preference::Client,
-            least_mode: Mode::Plain,
-        })
-    }
+/// A handshake in pinned mode.
+fn pinned<'s>(pin: PinnedKey) -> Shake<'s> {
+    Shake { scheme: Scheme::EcAes2, mode: Mode::Pinned, pin, client: None }
 }
-
-/// What can be done between two others.
-const STEPS: usize = 8;
-
-/// A pinned handshake, before whose step `at` the token is struck. `Ok` where it had been done with by then.
-fn shake<C: Provider, G: Provider>(
-    client: &mut C,
-    gateway: &mut G,
-    signer: &mut impl Signer,
-    pin: PinnedKey,
-    mut before: impl FnMut(usize),
-) -> Result<(), Error> {
-    let (schemes, pins) = ([Scheme::EcAes2], [pin]);
-    let mut there = ClientHandshake::<C, 64>::new(&config(Mode::Pinned, &schemes)).unwrap();
-    let mut here = ServerHandshake::<G>::new();
-    let mut buffer = [0; 4096];
-    let mut length = 0;
-    let outcome = (0..STEPS).try_for_each(|step| {
-        before(step);
-        match step {
-            0 => there.compute(client, &mut Pins(&pins)).map(drop),
-            1 => there.hello(client, Now::UNKNOWN, &mut buffer).map(|written| length = written),
-            2 => here.hello(gateway, &Everybody, &mut buffer[..length]).map_err(error),
-            3 => here.compute(gateway).map(drop).map_err(error),
-            4 => {
-                let facts = ServerFacts {
-                    session_id: "dynamic-key-pkcs11-gone",
-                    token: "e30.e30.c2ln",
-                    expire_token: 0,
-                    expires_at: Timestamp::from_unix_secs(1_780_531_200),
-                    expires_in: 3600,
-                    instance: 7,
-                    identity: Some(pin.kid()),
-                    plain: Default::default(),
-                };
-                here.answer(gateway, &facts, &mut buffer).map(|written| length = written).map_err(error)
-            }
-            5 => here.sign(signer, &mut buffer[..length]).map_err(error),
-            6 => there.reply(200, &buffer[..length]),
-            _ => there.compute(client, &mut Pins(&pins)).map(drop),
-        }
-    });
-    match outcome {
-        Ok(()) => {
-            assert_eq!((there.need(), here.need()), (ClientNeed::Finish, ServerNeed::Finish));
-            assert!(there.finish().is_ok() && here.finish().is_ok());
-        }
-        Err(_) => {
-            // Whoever failed has nothing; the other still waits.
-            let dead = (there.need() == ClientNeed::Nothing, here.need() == ServerNeed::Nothing);
-            assert!(dead.0 != dead.1, "{dead:?}");
-            assert!(there.finish().is_err() && (here.finish().is_err() || dead.0));
-        }
-    }
-    outcome
-}
-
-fn error(error: ServerError) -> Error {
-    match error {
-        ServerError::Refuse(refusal) => Error::Refused(refusal.code),
-        ServerError::Misuse(error) => error,
-    }
-}
-
-/// The token's steps as a client, and as a gateway whose identity is in it.
-const CLIENT: &[usize] = &[0, 1, 7];
-const GATEWAY: &[usize] = &[2, 3, 4, 5];
 
 #[test]
 fn a_token_that_goes_away_ends_the_handshake() {
@@ -142,11 +63,11 @@ fn a_token_that_goes_away_ends_the_handshake() {
                 };
                 let mut software = Software::new(SysRng);
                 let (outcome, mine) = if token_is_client {
-                    let pin = soft.public().unwrap();
-                    (shake(&mut hsm, &mut software, &mut soft.clone(), pin, strike), CLIENT)
+                    let shakes = pinned(soft.public().unwrap());
+                    (shake(&mut hsm, &mut software, &mut soft.clone(), shakes, strike), CLIENT)
                 } else {
-                    let pin = identity.public();
-                    (shake(&mut software, &mut hsm, &mut identity, pin, strike), GATEWAY)
+                    let shakes = pinned(identity.public());
+                    (shake(&mut software, &mut hsm, &mut identity, shakes, strike), GATEWAY)
                 };
                 let case = format!("{loss:?} before {at}, token is client: {token_is_client}");
                 if mine.iter().all(|step| *step < at) {

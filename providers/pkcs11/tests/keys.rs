@@ -7,17 +7,16 @@
     reason = "a test that fails should panic"
 )]
 
-mod support;
+mod rig;
 
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use dynamic_key::codec::spki::{Group, PublicKey};
 use dynamic_key::conformance;
-use dynamic_key::crypto::software::Software;
+use dynamic_key::crypto::software::{Identity, Software};
 use dynamic_key::crypto::{Aead, CryptoError, KeyId, Provider, Signer};
 use dynamic_key_pkcs11::{Hsm, Mechanism, OpenError, Pin, Token, Which};
 use getrandom::SysRng;
-use support::pair::other_identity;
-use support::{Beside, alone, label, module, open, pin};
+use rig::{Beside, alone, label, module, open, other_identity, pin};
 
 #[test]
 fn a_token_is_opened_or_it_is_said_why() {
@@ -133,6 +132,20 @@ fn an_identity_is_found_by_the_thumbprint_of_its_public_key() {
 }
 
 #[test]
+fn a_key_that_wants_the_pin_at_each_use_is_not_used() {
+    let _alone = alone();
+    let (token, beside) = (open(), Beside::open());
+    for (asks, found) in [(true, Err(OpenError::NoKey)), (false, Ok(()))] {
+        let scalar = [if asks { 0x51 } else { 0x52 }; 32];
+        let public = Identity::from_bytes(&scalar.into()).unwrap().public().unwrap();
+        let uses = [Attribute::Sign(true), Attribute::AlwaysAuthenticate(asks)];
+        beside.import(&scalar, &uses);
+        assert_eq!(token.identity(&public.kid()).map(drop), found);
+        assert_eq!(Hsm::with_host_kdf(&token).unwrap().fill(&mut [0; 8]), Ok(()), "nothing was tried");
+    }
+}
+
+#[test]
 fn an_agreement_key_agrees_and_does_not_sign() {
     let _alone = alone();
     let token = open();
@@ -158,6 +171,41 @@ fn an_agreement_key_agrees_and_does_not_sign() {
     off[64] ^= 1;
     let off = PublicKey::p256(off).unwrap();
     assert_eq!(hsm.agree_with(&key, &off).map(drop), Err(CryptoError::InvalidPublicKey));
+}
+
+/// Threads work side by side in sessions of their own, and in turn in one.
+#[test]
+fn threads_share_a_module_and_a_session() {
+    fn is_shared<T: Send + Sync>(_: &T) {}
+    let _alone = alone();
+    let (shared, beside) = (open(), Beside::open());
+    let identity = shared.create_identity("threads").unwrap();
+    is_shared(&(&shared, &identity, Hsm::with_host_kdf(&shared).unwrap()));
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let (shared, mut identity) = (&shared, identity.clone());
+            scope.spawn(move || {
+                let token = if number % 2 == 0 { open() } else { shared.clone() };
+                let (mut hsm, mut software) =
+                    (Hsm::with_host_kdf(&token).unwrap(), Software::<_>::new(SysRng));
+                for round in 0..16_u8 {
+                    let (key, public) = hsm.generate(Group::P256).unwrap();
+                    let (other, peer) = software.generate(Group::P256).unwrap();
+                    let z = hsm.agree(key, &peer).unwrap();
+                    assert_eq!(z.as_bytes(), software.agree(other, &public).unwrap().as_bytes());
+                    let prk = hsm.extract(b"salt", z).unwrap();
+                    let key = hsm.expand_key(&prk, &[b"key"], Aead::Aes128Gcm).unwrap();
+                    let mut text = [round; 40];
+                    let tag = hsm.seal(&key, &[round; 12], b"aad", &mut text).unwrap();
+                    hsm.open(&key, &[round; 12], b"aad", &mut text, &tag).unwrap();
+                    assert_eq!(text, [round; 40]);
+                    let signature = identity.sign(&text).unwrap();
+                    let _ = identity.public().verify(&text, &signature).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(beside.objects(), 0);
 }
 
 /// The `CKA_ID` of the public key with this point.

@@ -47,34 +47,31 @@ macro_rules! kernel_knows_the_alphabet {
     ($kernel:ident) => {
         #[test]
         fn $kernel() {
-            use super::$kernel::{GROUPS, Judge, characters, values};
-            let quads = ALPHABET.as_chunks::<4>().0;
-            // Every character at every place that is its own in a group.
-            for first in 0..quads.len() {
-                let group = |at: usize| (first + at * 5) % quads.len();
-                let sixes: [u32; GROUPS] =
-                    core::array::from_fn(|at| 0x0302_0100 + group(at) as u32 * 0x0404_0404);
-                let mut text = [0; GROUPS * 4];
-                characters(&sixes, &mut text);
-                assert!(text.as_chunks().0.iter().enumerate().all(|(at, text)| *text == quads[group(at)]));
+            use super::$kernel::{BYTES, CHARACTERS, Judge, decode, encode};
+            // Every six bits at every place, beside others.
+            for first in 0..64 {
+                let six = |at: usize| (first + at * 5) % 64;
+                let text: [u8; CHARACTERS] = core::array::from_fn(|at| ALPHABET[six(at)]);
+                let bytes: [u8; BYTES] = core::array::from_fn(|at| {
+                    let of = |at: usize| six(at) << (18 - at % 4 * 6);
+                    let group = at / 3 * 4;
+                    let joined = of(group) | of(group + 1) | of(group + 2) | of(group + 3);
+                    (joined >> (16 - at % 3 * 8)) as u8
+                });
+                assert_eq!(encode(&bytes), text);
                 let mut judge = Judge::new();
-                assert_eq!(values(&text, &mut judge), sixes);
+                assert_eq!(decode(&text, &mut judge), bytes);
                 assert_eq!(judge.verdict(), Ok(()));
             }
             // Every byte at every place.
-            for at in 0..GROUPS * 4 {
+            for at in 0..CHARACTERS {
                 for byte in 0..=u8::MAX {
-                    let mut text = [b'z'; GROUPS * 4];
+                    let mut text = [b'z'; CHARACTERS];
                     text[at] = byte;
                     let mut judge = Judge::new();
-                    let values = values(&text, &mut judge);
-                    let six = ALPHABET.iter().position(|&letter| letter == byte);
-                    assert_eq!(judge.verdict().is_ok(), six.is_some(), "{at} {byte}");
-                    if let Some(six) = six {
-                        let mut expected = [51; GROUPS * 4];
-                        expected[at] = six as u8;
-                        assert!(values.into_iter().flat_map(u32::to_le_bytes).eq(expected), "{at} {byte}");
-                    }
+                    let bytes = decode(&text, &mut judge);
+                    assert_eq!(judge.verdict().is_ok(), ALPHABET.contains(&byte), "{at} {byte}");
+                    assert!(judge.verdict().is_err() || encode(&bytes) == text, "{at} {byte}");
                 }
             }
             // A verdict stands, whatever comes behind.
@@ -84,7 +81,7 @@ macro_rules! kernel_knows_the_alphabet {
                 assert_eq!(judge.verdict(), Ok(()));
                 judge.must_be_zero(byte);
                 judge.must_be_zero(0);
-                values(&[b'A'; GROUPS * 4], &mut judge);
+                decode(&[b'A'; CHARACTERS], &mut judge);
                 assert_eq!(judge.verdict(), Err(Base64Error::Malformed));
             }
         }
@@ -181,6 +178,9 @@ fn every_corrupted_url_character_is_judged_as_base64ct_does() {
                 let (mut out, mut expected) = ([0; 66], [0; 66]);
                 let expected = url_decode_secret(&changed, &mut expected);
                 assert_eq!(url_decode(&changed, &mut out), expected, "{len} {at} {other}");
+                let mut in_place = changed.clone();
+                let in_place = url_decode_in_place(&mut in_place).map(|len| &in_place[..len]);
+                assert_eq!(in_place, expected, "{len} {at} {other}");
                 let Ok(plain) = expected else { continue };
                 let mut again = [0; 90];
                 assert_eq!(url_encode(plain, &mut again).unwrap().as_bytes(), changed);
@@ -204,6 +204,7 @@ fn refuses_what_is_not_canonical() {
     for text in ["A", "AAAAA", "AB", "AAB", "AA==", "AAA=", "AA+A", "AA/A", "AAA\n", "AA A", "=", "AA.A"] {
         let mut out = [0; 16];
         assert_eq!(url_decode(text.as_bytes(), &mut out), Err(Base64Error::Malformed), "{text}");
+        assert_eq!(url_decode_in_place(&mut text.as_bytes().to_vec()), Err(Base64Error::Malformed), "{text}");
     }
 }
 

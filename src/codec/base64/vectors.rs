@@ -1,10 +1,12 @@
 //! The alphabet, a byte at a time without a branch: the compiler puts 16 bytes or more of a chunk into a
 //! vector.
 
-use super::Base64Error;
+use super::{Base64Error, join, spread};
 
-pub(super) const GROUPS: usize = 16;
-const CHARACTERS: usize = GROUPS * 4;
+/// A chunk is so many groups of three bytes or four characters; less costs as much.
+const GROUPS: usize = 16;
+pub(super) const BYTES: usize = GROUPS * 3;
+pub(super) const CHARACTERS: usize = GROUPS * 4;
 
 /// For each character of a chunk, whether all that stood there were of the alphabet: all bits set or none.
 pub(super) struct Judge([u8; CHARACTERS]);
@@ -24,19 +26,46 @@ impl Judge {
     }
 }
 
-/// The characters of six-bit values, the first of each four in the lowest byte.
-pub(super) fn characters(values: &[u32; GROUPS], text: &mut [u8; CHARACTERS]) {
-    let mut bytes = [0; CHARACTERS];
-    for (bytes, values) in bytes.as_chunks_mut().0.iter_mut().zip(values) {
-        *bytes = values.to_le_bytes();
+/// The characters of a chunk of bytes.
+pub(super) fn encode(bytes: &[u8; BYTES]) -> [u8; CHARACTERS] {
+    let mut text = [0; CHARACTERS];
+    for (values, group) in text.as_chunks_mut().0.iter_mut().zip(groups_of(bytes)) {
+        *values = spread(group).to_le_bytes();
     }
-    for (character, value) in text.iter_mut().zip(bytes) {
-        *character = character_of(value);
+    text.map(character_of)
+}
+
+/// The bytes of a chunk of characters.
+pub(super) fn decode(text: &[u8; CHARACTERS], judge: &mut Judge) -> [u8; BYTES] {
+    let groups = values(text, judge).map(join);
+    let mut bytes = [0; BYTES];
+    for (bytes, groups) in bytes.as_chunks_mut::<12>().0.iter_mut().zip(groups.as_chunks::<4>().0) {
+        // The fourth byte of a group is overwritten by the next.
+        let [a, b, c, d] = groups.map(u32::to_le_bytes);
+        bytes[0..4].copy_from_slice(&a);
+        bytes[3..7].copy_from_slice(&b);
+        bytes[6..10].copy_from_slice(&c);
+        bytes[9..12].copy_from_slice(&d[..3]);
     }
+    bytes
+}
+
+/// Each three bytes, first byte lowest; the highest byte of a group is not of it.
+fn groups_of(bytes: &[u8; BYTES]) -> [u32; GROUPS] {
+    let mut groups = [0; GROUPS];
+    for (group, bytes) in groups.iter_mut().zip(bytes.windows(4).step_by(3)) {
+        if let &[a, b, c, d] = bytes {
+            *group = u32::from_le_bytes([a, b, c, d]);
+        }
+    }
+    // There is no fourth byte behind the last group.
+    let [.., a, b, c] = *bytes;
+    groups[GROUPS - 1] = u32::from_le_bytes([a, b, c, 0]);
+    groups
 }
 
 /// The six-bit values of characters, the first of each four in the lowest byte.
-pub(super) fn values(text: &[u8; CHARACTERS], judge: &mut Judge) -> [u32; GROUPS] {
+fn values(text: &[u8; CHARACTERS], judge: &mut Judge) -> [u32; GROUPS] {
     let mut bytes = [0; CHARACTERS];
     for ((byte, character), good) in bytes.iter_mut().zip(text).zip(&mut judge.0) {
         *byte = value_of(*character, good);

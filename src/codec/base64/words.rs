@@ -1,9 +1,9 @@
-//! The alphabet, four characters in a word of 32 bits: for processors without vectors.
+//! The alphabet, one group of four characters in a word of 32 bits: for processors without vectors.
 
-use super::Base64Error;
+use super::{Base64Error, join, spread};
 
-pub(super) const GROUPS: usize = 4;
-const CHARACTERS: usize = GROUPS * 4;
+pub(super) const BYTES: usize = 3;
+pub(super) const CHARACTERS: usize = 4;
 
 /// A byte 1 in each of the four.
 const ONES: u32 = 0x0101_0101;
@@ -26,20 +26,15 @@ impl Judge {
     }
 }
 
-/// The characters of six-bit values, the first of each four in the lowest byte.
-pub(super) fn characters(values: &[u32; GROUPS], text: &mut [u8; CHARACTERS]) {
-    for (text, values) in text.as_chunks_mut().0.iter_mut().zip(values) {
-        *text = characters_of(*values).to_le_bytes();
-    }
+/// The characters of a chunk of bytes.
+pub(super) fn encode(&[a, b, c]: &[u8; BYTES]) -> [u8; CHARACTERS] {
+    characters_of(spread(u32::from_le_bytes([a, b, c, 0]))).to_le_bytes()
 }
 
-/// The six-bit values of characters, the first of each four in the lowest byte.
-pub(super) fn values(text: &[u8; CHARACTERS], judge: &mut Judge) -> [u32; GROUPS] {
-    let mut values = [0; GROUPS];
-    for (values, text) in values.iter_mut().zip(text.as_chunks().0) {
-        *values = values_of(u32::from_le_bytes(*text), &mut judge.0);
-    }
-    values
+/// The bytes of a chunk of characters.
+pub(super) fn decode(text: &[u8; CHARACTERS], judge: &mut Judge) -> [u8; BYTES] {
+    let [bytes @ .., _] = join(values_of(u32::from_le_bytes(*text), &mut judge.0)).to_le_bytes();
+    bytes
 }
 
 const fn characters_of(values: u32) -> u32 {

@@ -96,13 +96,10 @@ impl<'a> Str<'a> {
     ///
     /// # Errors
     ///
-    /// As [`base64::decode`].
+    /// [`Base64Error::Malformed`] for any other text; [`Base64Error::BufferTooSmall`] where the bytes do not fit.
+    /// What `out` then holds is of no use.
     pub fn base64(self, out: &mut [u8]) -> Result<&[u8], Base64Error> {
-        if self.place.is_escaped() {
-            self.decode_escaped(base64::decode, out)
-        } else {
-            base64::decode(self.raw(), out)
-        }
+        self.decode(base64::decode_in_place, out)
     }
 
     /// Writes the bytes of which this is the canonical base64url at the start of `out`, which needs room for
@@ -110,13 +107,9 @@ impl<'a> Str<'a> {
     ///
     /// # Errors
     ///
-    /// As [`base64::url_decode`].
+    /// As [`Str::base64`].
     pub fn base64url(self, out: &mut [u8]) -> Result<&[u8], Base64Error> {
-        if self.place.is_escaped() {
-            self.decode_escaped(base64::url_decode, out)
-        } else {
-            base64::url_decode(self.raw(), out)
-        }
+        self.decode(base64::url_decode_in_place, out)
     }
 
     pub(super) const fn at(self) -> usize {
@@ -124,34 +117,20 @@ impl<'a> Str<'a> {
     }
 
     /// Unescapes and decodes piece by piece: every piece but the last is full, and decodes without padding.
-    fn decode_escaped(self, decode: Decode, out: &mut [u8]) -> Result<&[u8], Base64Error> {
-        let needed = self.decoded_len();
-        let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
+    fn decode(self, in_place: DecodeInPlace, out: &mut [u8]) -> Result<&[u8], Base64Error> {
         let mut bytes = self.bytes();
-        let mut rest = &mut *out;
+        let mut out = Writer::new(out);
         let mut piece = [0; PIECE];
         let mut decoded = PIECE_DECODED;
-        while let Some(text) = bytes.read(&mut piece) {
+        while let Some(len) = bytes.read(&mut piece) {
             // Nothing may come behind a piece with padding.
             if decoded != PIECE_DECODED {
                 return Err(Base64Error::Malformed);
             }
-            decoded = decode(text, rest).map_err(|_| Base64Error::Malformed)?.len();
-            rest = rest.get_mut(decoded..).unwrap_or_default();
+            decoded = in_place(piece.get_mut(..len).unwrap_or_default())?;
+            out.put(piece.get(..decoded).unwrap_or_default());
         }
-        if rest.is_empty() { Ok(out) } else { Err(Base64Error::Malformed) }
-    }
-
-    /// Bytes that this decodes to, if it is base64.
-    fn decoded_len(self) -> usize {
-        let mut bytes = self.bytes();
-        let mut piece = [0; PIECE];
-        let (mut len, mut padding) = (0_usize, 0_usize);
-        while let Some(text) = bytes.read(&mut piece) {
-            len = len.wrapping_add(text.len());
-            padding = padding.wrapping_add(text.iter().filter(|&&byte| byte == b'=').count());
-        }
-        base64::decoded_len_bound(len).saturating_sub(padding)
+        Ok(out.finish_slice()?)
     }
 }
 
@@ -159,7 +138,7 @@ impl<'a> Str<'a> {
 const PIECE: usize = 64;
 const PIECE_DECODED: usize = PIECE / 4 * 3;
 
-type Decode = for<'o> fn(&[u8], &'o mut [u8]) -> Result<&'o [u8], Base64Error>;
+type DecodeInPlace = fn(&mut [u8]) -> Result<usize, Base64Error>;
 
 /// The bytes of a string, unescaped.
 #[derive(Clone)]
@@ -175,8 +154,9 @@ impl<'a> Bytes<'a> {
         Self { raw, pending: 0 }
     }
 
-    /// Writes the next bytes to `out`, as many as it takes and there are; `None` behind the last.
-    fn read<'b>(&mut self, out: &'b mut [u8]) -> Option<&'b [u8]> {
+    /// Writes the next bytes to `out`, as many as it takes and there are, and returns their number; `None`
+    /// behind the last.
+    fn read(&mut self, out: &mut [u8]) -> Option<usize> {
         let mut len = 0_usize;
         while let Some(room) = out.get_mut(len..) {
             let run = if self.pending == 0 { plain_run(self.raw, room.len()) } else { 0 };
@@ -190,7 +170,7 @@ impl<'a> Bytes<'a> {
             *place = byte;
             len = len.wrapping_add(1);
         }
-        if len == 0 { None } else { out.get(..len) }
+        if len == 0 { None } else { Some(len) }
     }
 }
 

@@ -7,7 +7,6 @@ use crate::log::format_as;
 use crate::secret::Secret;
 use aes_gcm::aead::AeadInOut;
 use aes_gcm::aead::consts::{U12, U16};
-use aes_gcm::aes::{Aes128Enc, Aes256Enc};
 use aes_gcm::{AesGcm, KeyInit};
 use core::fmt;
 
@@ -53,8 +52,21 @@ pub trait UnexpandedKey: TrafficKey {
 }
 
 /// AES-GCM both ways needs AES in one: without the round keys of the other, keys are smaller and sooner ready.
-type Aes128Gcm = AesGcm<Aes128Enc, U12>;
-type Aes256Gcm = AesGcm<Aes256Enc, U12>;
+type Aes128Gcm = AesGcm<cipher::Aes128, U12>;
+type Aes256Gcm = AesGcm<cipher::Aes256, U12>;
+
+#[cfg(target_pointer_width = "64")]
+mod cipher {
+    pub(super) type Aes128 = aes_gcm::aes::Aes128Enc;
+    pub(super) type Aes256 = aes_gcm::aes::Aes256Enc;
+}
+#[cfg(not(target_pointer_width = "64"))]
+mod cipher {
+    use super::super::batch::Batched;
+
+    pub(super) type Aes128 = Batched<aes_gcm::aes::Aes128Enc>;
+    pub(super) type Aes256 = Batched<aes_gcm::aes::Aes256Enc>;
+}
 
 /// An AEAD key as its bytes: 33 bytes, expanded at each use.
 #[derive(Clone)]

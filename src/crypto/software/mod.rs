@@ -3,6 +3,8 @@
 
 mod aead;
 mod agreement;
+#[cfg(any(test, not(target_pointer_width = "64")))]
+mod batch;
 mod identity;
 #[cfg(feature = "jwe")]
 mod wrap;

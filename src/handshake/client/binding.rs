@@ -21,13 +21,10 @@ pub trait ClientBinding<P: Provider> {
     /// The least that the session must be worth.
     fn mode(&self) -> Mode;
 
-    /// The length in bytes of the hello with a public key of `spki` bytes.
-    fn hello_len(&self, spki: usize) -> usize;
-
-    /// Writes the hello, which fits, and begins the transcript: `None` in plain mode.
+    /// Writes the hello and begins the transcript: `None` in plain mode.
     ///
     /// # Errors
-    /// The provider's.
+    /// [`Error::BufferTooSmall`] before anything else; the provider's.
     fn write_hello(
         &self,
         provider: &mut P,

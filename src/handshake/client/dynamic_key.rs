@@ -4,7 +4,7 @@ use super::binding::{ClientBinding, Sent};
 use super::{ClientConfig, ClientHandshake, ClientMachine, Confirmation, State};
 use crate::agreement::proof::{Role, Statement};
 use crate::agreement::schedule::Schedule;
-use crate::agreement::transcript::{Binding, ClientFields, ServerFields, Transcript, TranscriptHash};
+use crate::agreement::transcript::{Binding, ClientFields, ServerFields, Transcript};
 use crate::codec::cursor::Writer;
 use crate::codec::spki::{Group, PublicKey};
 use crate::codec::timestamp::Timestamp;
@@ -16,7 +16,7 @@ use crate::envelope::Traffic;
 use crate::error::{Code, Error, Incompatible, Misuse, Peer};
 use crate::handshake::HANDSHAKE_NONCE_LEN;
 use crate::handshake::dynamic_key::{AnswerFields, ChoiceFields, ErrorFields, HelloMessage, OfferMessage};
-use crate::handshake::members::{IdentityFields, MAX_NONCE, nonce, server_key};
+use crate::handshake::members::{MAX_NONCE, nonce, server_key};
 use crate::nonce::{NonceSequence, limit};
 use crate::replay::Outstanding;
 use crate::scheme::{NameList, Scheme};
@@ -130,10 +130,6 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientBinding<P>
         self.config.mode
     }
 
-    fn hello_len(&self, spki: usize) -> usize {
-        self.config.hello_len_with(spki)
-    }
-
     #[inline(never)]
     fn write_hello(
         &self,
@@ -142,23 +138,30 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientBinding<P>
         out: &mut [u8],
     ) -> Result<(usize, Option<Transcript>), Error> {
         let config = &self.config;
-        let (mut der, mut nonce) = ([0; Group::MAX_OWN_SPKI_LEN], [0; HANDSHAKE_NONCE_LEN]);
+        let mut der = [0; Group::MAX_OWN_SPKI_LEN];
         let der = public.write_spki(&mut der)?;
+        let offer =
+            OfferMessage { schemes: config.schemes, nonce: [0; HANDSHAKE_NONCE_LEN], kid: config.kid() };
         let mut message = HelloMessage {
             public_key: der,
             device_id: config.device_id,
             platform: config.platform,
             client_type: config.client_type.name(),
             client_id: config.client_id,
-            offer: None,
+            offer: (config.mode != Mode::Plain).then_some(offer),
         };
-        if config.mode == Mode::Plain {
-            return Ok((message.write(out)?, None));
+        let needed = message.length();
+        if out.len() < needed {
+            return Err(Error::BufferTooSmall { needed });
         }
-        provider.fill(&mut nonce)?;
-        message.offer = Some(OfferMessage { schemes: config.schemes, nonce: &nonce, kid: config.kid() });
-        let transcript = self.begin_transcript(der, &nonce)?;
-        Ok((message.write(out)?, Some(transcript)))
+        let transcript = match &mut message.offer {
+            None => None,
+            Some(offer) => {
+                provider.fill(&mut offer.nonce)?;
+                Some(self.begin_transcript(der, &offer.nonce)?)
+            }
+        };
+        Ok((message.write(out)?, transcript))
     }
 
     /// The group of the scheme that a 409 names.
@@ -188,30 +191,25 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientBinding<P>
         sent: &Sent,
         confirmation: &mut Option<Confirmation>,
     ) -> Result<PublicKey, Error> {
-        let (group, transcript) = (sent.group, sent.transcript.as_ref());
-        let answer = AnswerFields::parse(body, transcript.is_some());
-        let answer = answer.as_ref().map_err(|error| *error)?; // where it is: it is large
+        let answer = &AnswerFields::parse(body)?;
         let mut der = [0; Group::MAX_SPKI_LEN];
-        let (peer, der) = server_key(answer.public_key, group, &mut der)?;
+        let (peer, der) = server_key(answer.public_key()?, sent.group, &mut der)?;
         let mut room = [0; Timestamp::MAX_LEN];
-        let expires_at = answer.expires_at.copy_to(&mut room).map_err(|_| Peer::Malformed)?;
-        self.take_facts(answer, expires_at, sent.at)?;
-
-        let (Some(transcript), Some(choice)) = (transcript, &answer.choice) else {
-            return if self.config.mode == Mode::Plain { Ok(peer) } else { Err(Peer::Downgrade.into()) };
+        let expires_at = answer.expires_at()?.copy_to(&mut room).map_err(|_| Peer::Malformed)?;
+        let Some(transcript) = &sent.transcript else {
+            // Plain mode ignores what else there is.
+            self.take_facts(answer, expires_at, None, sent.at)?;
+            return Ok(peer);
         };
-        self.facts.scheme = self.selected(choice, group)?;
+        let choice = &answer.choice()?.ok_or(Peer::Downgrade)?;
+        self.take_facts(answer, expires_at, Some(choice), sent.at)?;
+        self.facts.scheme = self.selected(choice, sent.group)?;
         if choice.has_features()? {
             return Err(Peer::Downgrade.into()); // none was offered
         }
-        let transcript = self.complete(transcript, answer, choice, der, expires_at)?;
-        Confirmation::take(
-            confirmation,
-            transcript,
-            choice.proof,
-            choice.identity.as_ref(),
-            self.config.mode,
-        )?;
+        let confirmation =
+            Confirmation::take(confirmation, choice.proof()?, choice.identity(), self.config.mode)?;
+        self.complete(transcript, answer, choice, der, expires_at, confirmation)?;
         Ok(peer)
     }
 
@@ -287,46 +285,52 @@ impl<const TOKEN: usize, const OUTSTANDING: usize> DynamicKey<'_, TOKEN, OUTSTAN
         choice: &ChoiceFields<'_>,
         public_key: &[u8],
         expires_at: &str,
-    ) -> Result<TranscriptHash, Error> {
+        confirmation: &mut Confirmation,
+    ) -> Result<(), Error> {
         let mut room = [0; MAX_NONCE];
-        let nonce = nonce(choice.nonce, &mut room)?;
-        let kid = choice.identity.as_ref().map(IdentityFields::kid).transpose()?;
         let fields = ServerFields {
             public_key,
-            nonce,
+            nonce: nonce(choice.nonce()?, &mut room)?,
             scheme: self.facts.scheme,
             session_id: &self.facts.id,
             expires_at,
             token: self.facts.token.as_str(),
             identifier: &[],
-            kid: kid.as_ref(),
-            expires_in: choice.expires_in.as_str(),
-            expire_token: answer.expire_token.as_str(),
+            kid: confirmation.kid(),
+            expires_in: choice.expires_in()?.as_str(),
+            expire_token: answer.expire_token()?.as_str(),
             offered_features: NameList::NONE,
             selected_features: NameList::NONE,
         };
-        transcript.clone().finish(&fields).map_err(|_| Peer::Malformed.into())
+        confirmation.transcript = transcript.clone().finish(&fields).map_err(|_| Peer::Malformed)?;
+        Ok(())
     }
 
     /// Takes the session's facts as the answer has them.
     #[inline(never)] // one frame less in its caller's
-    fn take_facts(&mut self, answer: &AnswerFields<'_>, expires_at: &str, sent: Now) -> Result<(), Error> {
+    fn take_facts(
+        &mut self,
+        answer: &AnswerFields<'_>,
+        expires_at: &str,
+        choice: Option<&ChoiceFields<'_>>,
+        sent: Now,
+    ) -> Result<(), Error> {
         let facts = &mut self.facts;
-        copy_bounded(answer.session_id, &mut facts.id)
+        copy_bounded(answer.session_id()?, &mut facts.id)
             .filter(|()| is_session_id(&facts.id))
             .ok_or(Peer::Malformed)?;
-        let length = answer.token.len();
-        facts.token.copy_json(answer.token).ok_or(Incompatible::TokenTooLong { length })?;
+        let token = answer.token()?;
+        facts.token.copy_json(token).ok_or(Incompatible::TokenTooLong { length: token.len() })?;
         if !is_token(facts.token.as_str()) {
             return Err(Peer::Malformed.into());
         }
         let mut ends = Timestamp::parse(expires_at.as_bytes()).map_err(|_| Peer::Malformed)?;
-        let expire_token = answer.expire_token.integer()?;
+        let expire_token = answer.expire_token()?.integer()?;
         if expire_token != 0 {
             ends = ends.min(Timestamp::from_unix_secs(expire_token));
         }
-        let expires_in = match &answer.choice {
-            Some(choice) => Some(choice.expires_in.integer()?),
+        let expires_in = match choice {
+            Some(choice) => Some(choice.expires_in()?.integer()?),
             None => None,
         };
         facts.expiry = Expiry::new(sent, ends, expires_in);
@@ -339,10 +343,9 @@ impl<const TOKEN: usize, const OUTSTANDING: usize> DynamicKey<'_, TOKEN, OUTSTAN
     /// The scheme that the answer selects, if it is one that we may accept.
     fn selected(&self, choice: &ChoiceFields<'_>, group: Group) -> Result<Scheme, Error> {
         choice
-            .scheme()
+            .scheme()?
             .filter(|scheme| self.config.schemes.contains(scheme) && scheme.group() == group)
             .filter(|scheme| self.named.is_none_or(|named| named == *scheme))
-            .filter(|_| self.config.mode < Mode::Pinned || choice.identity.is_some())
             .ok_or(Error::Peer(Peer::Downgrade))
     }
 }

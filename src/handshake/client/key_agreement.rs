@@ -3,7 +3,7 @@
 use super::binding::{ClientBinding, Sent};
 use super::{ClientMachine, Confirmation, KeyAgreementClient};
 use crate::agreement::schedule::Schedule;
-use crate::agreement::transcript::{Binding, ClientFields, ServerFields, Transcript, TranscriptHash};
+use crate::agreement::transcript::{Binding, ClientFields, ServerFields, Transcript};
 use crate::codec::cursor::Writer;
 use crate::codec::spki::{Group, PublicKey};
 use crate::codec::timestamp::Timestamp;
@@ -13,7 +13,7 @@ use crate::handshake::HANDSHAKE_NONCE_LEN;
 use crate::handshake::key_agreement::{
     DEFAULT_LIFETIME, MAX_IDENTIFIER, RequestMessage, ResponseFields, identifier, request_len,
 };
-use crate::handshake::members::{IdentityFields, scheme, server_key};
+use crate::handshake::members::server_key;
 use crate::scheme::Scheme;
 use crate::session::agreement::{Agreement, AgreementFacts, Keys};
 use crate::session::{Expiry, Mode, copy_bounded, is_session_id};
@@ -86,10 +86,6 @@ impl<P: Provider> ClientBinding<P> for KeyAgreement<'_> {
         self.config.mode
     }
 
-    fn hello_len(&self, spki: usize) -> usize {
-        request_len(self.config.identifier.len(), spki, self.config.schemes)
-    }
-
     #[inline(never)]
     fn write_hello(
         &self,
@@ -97,12 +93,16 @@ impl<P: Provider> ClientBinding<P> for KeyAgreement<'_> {
         public: &PublicKey,
         out: &mut [u8],
     ) -> Result<(usize, Option<Transcript>), Error> {
-        let (mut der, mut nonce) = ([0; Group::MAX_OWN_SPKI_LEN], [0; HANDSHAKE_NONCE_LEN]);
+        let mut der = [0; Group::MAX_OWN_SPKI_LEN];
         let public_key = public.write_spki(&mut der)?;
-        provider.fill(&mut nonce)?;
         let KeyAgreementConfig { identifier, schemes, .. } = self.config;
-        let transcript = self.begin_transcript(public_key, &nonce)?;
-        let message = RequestMessage { identifier, nonce: &nonce, public_key, schemes };
+        let mut message = RequestMessage { identifier, nonce: [0; HANDSHAKE_NONCE_LEN], public_key, schemes };
+        let needed = message.length();
+        if out.len() < needed {
+            return Err(Error::BufferTooSmall { needed });
+        }
+        provider.fill(&mut message.nonce)?;
+        let transcript = self.begin_transcript(public_key, &message.nonce)?;
         Ok((message.write(out)?, Some(transcript)))
     }
 
@@ -123,9 +123,9 @@ impl<P: Provider> ClientBinding<P> for KeyAgreement<'_> {
         let mut der = [0; Group::MAX_SPKI_LEN];
         let (peer, der) = server_key(response.public_key, sent.group, &mut der)?;
         self.take_facts(response, sent)?;
-        let transcript = self.complete(sent, response, der)?;
-        let (proof, identity) = (response.proof, response.identity.as_ref());
-        Confirmation::take(confirmation, transcript, proof, identity, self.config.mode)?;
+        let mode = self.config.mode;
+        let confirmation = Confirmation::take(confirmation, response.proof, response.identity, mode)?;
+        self.complete(sent, response, der, confirmation)?;
         Ok(peer)
     }
 
@@ -178,9 +178,8 @@ impl KeyAgreement<'_> {
         if facts.expiry.is_over(sent.at) {
             return Err(Incompatible::AlreadyExpired.into());
         }
-        facts.scheme = scheme(response.scheme)
+        facts.scheme = Scheme::from_json(response.scheme)
             .filter(|scheme| self.config.schemes.contains(scheme) && scheme.group() == sent.group)
-            .filter(|_| self.config.mode < Mode::Pinned || response.identity.is_some())
             .ok_or(Peer::Downgrade)?;
         Ok(())
     }
@@ -192,9 +191,9 @@ impl KeyAgreement<'_> {
         sent: &Sent,
         response: &ResponseFields<'_>,
         public_key: &[u8],
-    ) -> Result<TranscriptHash, Error> {
+        confirmation: &mut Confirmation,
+    ) -> Result<(), Error> {
         let mut room = [0; MAX_IDENTIFIER];
-        let kid = response.identity.as_ref().map(IdentityFields::kid).transpose()?;
         let fields = ServerFields {
             public_key,
             nonce: &[],
@@ -203,13 +202,14 @@ impl KeyAgreement<'_> {
             expires_at: "",
             token: "",
             identifier: identifier(response.identifier, &mut room)?,
-            kid: kid.as_ref(),
+            kid: confirmation.kid(),
             expires_in: "",
             expire_token: "",
             offered_features: &[],
             selected_features: &[],
         };
         let transcript = sent.transcript.as_ref().ok_or(Peer::Downgrade)?; // it began with the request
-        transcript.clone().finish(&fields).map_err(|_| Peer::Malformed.into())
+        confirmation.transcript = transcript.clone().finish(&fields).map_err(|_| Peer::Malformed)?;
+        Ok(())
     }
 }

@@ -17,11 +17,11 @@ pub use dynamic_key::DynamicKey;
 pub use key_agreement::{KeyAgreement, KeyAgreementConfig};
 pub use verification::Verification;
 
-use super::members::{self, IdentityFields};
+use super::members;
 use crate::agreement::proof::{self, Role, Statement};
 use crate::agreement::schedule::Schedule;
 use crate::agreement::transcript::TranscriptHash;
-use crate::codec::json::Str;
+use crate::codec::json::{Str, Value};
 use crate::codec::spki::{Group, PublicKey};
 #[cfg(doc)]
 use crate::crypto::Signer;
@@ -108,29 +108,31 @@ struct AwaitReply<P: Provider> {
 pub struct Confirmation {
     transcript: TranscriptHash,
     proof: [u8; HASH_LEN],
-    /// `None` below pinned mode.
+    /// Who signed the answer, if somebody did: from pinned mode on.
     identity: Option<(KeyId, Signature)>,
 }
 
 impl Confirmation {
-    /// Takes what an answer says into `place`, for a client of `mode`.
+    /// Takes what an answer says into `place`, for a client of `mode`; the transcript is to be completed yet.
     #[inline(never)] // one frame less in its caller's
-    fn take(
-        place: &mut Option<Self>,
-        transcript: TranscriptHash,
+    fn take<'p>(
+        place: &'p mut Option<Self>,
         proof: Str<'_>,
-        identity: Option<&IdentityFields<'_>>,
+        identity: Option<Value<'_>>,
         mode: Mode,
-    ) -> Result<(), Error> {
-        let confirmation = place.insert(Self { transcript, proof: members::proof(proof)?, identity: None });
-        if let Some(identity) = identity {
-            let signed = (identity.kid()?, identity.signature()?);
-            // Below pinned mode nobody could verify the signature: it is in the transcript, and that is all.
-            if mode >= Mode::Pinned {
-                confirmation.identity = Some(signed);
-            }
+    ) -> Result<&'p mut Self, Error> {
+        let identity = members::identity(identity)?;
+        // Below pinned mode nobody could verify the signature: its kid is in the transcript, and that is all.
+        if mode >= Mode::Pinned && identity.is_none() {
+            return Err(Peer::Downgrade.into());
         }
-        Ok(())
+        let confirmation = place.insert(Self { transcript: [0; HASH_LEN], proof: [0; HASH_LEN], identity });
+        members::proof(proof, &mut confirmation.proof)?;
+        Ok(confirmation)
+    }
+
+    fn kid(&self) -> Option<&KeyId> {
+        self.identity.as_ref().map(|(kid, _)| kid)
     }
 }
 
@@ -171,7 +173,8 @@ impl<P: Provider, B: ClientBinding<P>> ClientMachine<P, B> {
         &mut self,
         outcome: Result<(P::EphemeralKey, PublicKey), CryptoError>,
     ) -> Result<(), Error> {
-        let group = take!(self, State::Generate(group) => group);
+        let State::Generate(group) = self.state else { return Err(self.wrong_turn()) };
+        self.state = State::Failed;
         let (private, public) = outcome?;
         if public.group() != group {
             return Err(CryptoError::Failed.into());
@@ -187,15 +190,14 @@ impl<P: Provider, B: ClientBinding<P>> ClientMachine<P, B> {
     /// [`Misuse::WrongTurn`]: nothing has changed. [`Error::Crypto`]: the handshake has failed.
     #[inline(never)]
     pub fn hello(&mut self, provider: &mut P, now: Now, out: &mut [u8]) -> Result<usize, Error> {
-        if let State::Hello(_, public) = &self.state {
-            let needed = self.binding.hello_len(public.spki_len());
-            if out.len() < needed {
-                return Err(Error::BufferTooSmall { needed });
-            }
-        }
-        let (private, public) = take!(self, State::Hello(private, public) => (private, public));
+        let State::Hello(_, public) = &self.state else { return Err(self.wrong_turn()) };
         let group = public.group();
-        let (length, transcript) = self.binding.write_hello(provider, &public, out)?;
+        let written = self.binding.write_hello(provider, public, out);
+        if let Err(error @ Error::BufferTooSmall { .. }) = written {
+            return Err(error);
+        }
+        let private = take!(self, State::Hello(private, _) => private);
+        let (length, transcript) = written?;
         self.state = State::Reply(AwaitReply { private, sent: Sent { group, transcript, at: now } });
         debug!("hello: {} bytes", length);
         Ok(length)

@@ -3,9 +3,7 @@
 use super::super::is_claim;
 #[cfg(doc)]
 use super::super::members::names_at;
-use super::super::members::{
-    IdentityFields, MAX_NONCE, Nonce, decode_at, kid, names, nonce, offered, required, scheme, string,
-};
+use super::super::members::{MAX_NONCE, Nonce, decode_at, kid, names, nonce, offered, required, string};
 use crate::codec::json::{self, JsonError, Str, Value};
 use crate::crypto::signature::KeyId;
 use crate::error::{Code, Error, Peer};
@@ -92,81 +90,79 @@ impl OfferFields {
     }
 }
 
-/// An answer as it was read: views of its members, whose grammar has been checked, and no more.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct AnswerFields<'a> {
-    pub(crate) public_key: Str<'a>,
-    pub(crate) session_id: Str<'a>,
-    pub(crate) token: Str<'a>,
-    pub(crate) expire_token: Value<'a>,
-    pub(crate) expires_at: Str<'a>,
-    pub(crate) choice: Option<ChoiceFields<'a>>,
-}
+/// An answer as it was read: its members where they stand, to be judged one by one.
+#[derive(Debug)]
+pub(crate) struct AnswerFields<'a>([Option<Value<'a>>; 6]);
 
-/// The member `keyAgreement` of an answer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ChoiceFields<'a> {
-    pub(crate) scheme: Str<'a>,
-    pub(crate) nonce: Str<'a>,
-    pub(crate) features: Option<Value<'a>>,
-    pub(crate) expires_in: Value<'a>,
-    pub(crate) proof: Str<'a>,
-    pub(crate) identity: Option<IdentityFields<'a>>,
-}
+/// The member `keyAgreement` of an answer, as [`AnswerFields`].
+#[derive(Debug)]
+pub(crate) struct ChoiceFields<'a>([Option<Value<'a>>; 6]);
 
 impl<'a> AnswerFields<'a> {
-    /// Reads the answer that fills `text`; `keyAgreement` only where it `is_expected`, for plain mode ignores it.
+    /// Reads the answer that fills `text`.
     ///
     /// # Errors
     /// [`Peer::Malformed`].
-    #[inline(never)] // one frame less in its caller's
-    pub(crate) fn parse(text: &'a [u8], is_expected: bool) -> Result<Self, Error> {
-        let [public_key, session_id, token, expire_token, expires_at, choice] = json::object(
-            text,
-            &["serverPublicKey", "sessionId", "token", "expireToken", "expiresAt", "keyAgreement"],
-        )?;
-        let choice = match choice {
-            Some(choice) if is_expected => Some(ChoiceFields::parse(choice)?),
-            _ => None,
-        };
-        Ok(Self {
-            public_key: string(public_key)?,
-            session_id: string(session_id)?,
-            token: string(token)?,
-            expire_token: required(expire_token)?,
-            expires_at: string(expires_at)?,
-            choice,
-        })
+    pub(crate) fn parse(text: &'a [u8]) -> Result<Self, Error> {
+        let names = &["serverPublicKey", "sessionId", "token", "expireToken", "expiresAt", "keyAgreement"];
+        Ok(Self(json::object(text, names)?))
+    }
+
+    pub(crate) fn public_key(&self) -> Result<Str<'a>, Error> {
+        string(self.0[0])
+    }
+
+    pub(crate) fn session_id(&self) -> Result<Str<'a>, Error> {
+        string(self.0[1])
+    }
+
+    pub(crate) fn token(&self) -> Result<Str<'a>, Error> {
+        string(self.0[2])
+    }
+
+    pub(crate) fn expire_token(&self) -> Result<Value<'a>, Error> {
+        required(self.0[3])
+    }
+
+    pub(crate) fn expires_at(&self) -> Result<Str<'a>, Error> {
+        string(self.0[4])
+    }
+
+    pub(crate) fn choice(&self) -> Result<Option<ChoiceFields<'a>>, Error> {
+        let Some(choice) = self.0[5] else { return Ok(None) };
+        let names = &["scheme", "nonce", "features", "expiresIn", "proof", "identity"];
+        Ok(Some(ChoiceFields(choice.members(names)?)))
     }
 }
 
 impl<'a> ChoiceFields<'a> {
-    #[inline(never)] // one frame less in its caller's
-    fn parse(value: Value<'a>) -> Result<Self, Error> {
-        let [scheme, nonce, features, expires_in, proof, identity] =
-            value.members(&["scheme", "nonce", "features", "expiresIn", "proof", "identity"])?;
-        let identity = identity.map(IdentityFields::parse).transpose()?;
-        Ok(Self {
-            scheme: string(scheme)?,
-            nonce: string(nonce)?,
-            features,
-            expires_in: required(expires_in)?,
-            proof: string(proof)?,
-            identity,
-        })
+    /// The selected scheme, if it is one of ours.
+    pub(crate) fn scheme(&self) -> Result<Option<Scheme>, Error> {
+        string(self.0[0]).map(Scheme::from_json)
     }
 
-    /// The selected scheme, if it is one of ours.
-    pub(crate) fn scheme(&self) -> Option<Scheme> {
-        scheme(self.scheme)
+    pub(crate) fn nonce(&self) -> Result<Str<'a>, Error> {
+        string(self.0[1])
     }
 
     /// Whether a feature is selected.
     pub(crate) fn has_features(&self) -> Result<bool, Error> {
-        match self.features {
+        match self.0[2] {
             Some(features) => Ok(features.elements()?.next().is_some()),
             None => Ok(false),
         }
+    }
+
+    pub(crate) fn expires_in(&self) -> Result<Value<'a>, Error> {
+        required(self.0[3])
+    }
+
+    pub(crate) fn proof(&self) -> Result<Str<'a>, Error> {
+        string(self.0[4])
+    }
+
+    pub(crate) const fn identity(&self) -> Option<Value<'a>> {
+        self.0[5]
     }
 }
 
@@ -180,15 +176,8 @@ pub(crate) struct ErrorFields {
 impl ErrorFields {
     /// Reads the error that fills `text`.
     pub(crate) fn parse(text: &[u8]) -> Result<Self, JsonError> {
-        let [code, scheme] = json::object(text, &["code", "scheme"])?;
-        let mut room = [0; 64];
-        let code = code.and_then(|code| Code::from_name(name(code, &mut room)?));
-        let scheme = scheme.and_then(|scheme| Scheme::from_name(name(scheme, &mut room)?));
-        Ok(Self { code, scheme })
+        let [code, scheme] =
+            json::object(text, &["code", "scheme"])?.map(|name| name.and_then(|name| name.string().ok()));
+        Ok(Self { code: code.and_then(Code::from_json), scheme: scheme.and_then(Scheme::from_json) })
     }
-}
-
-/// A string of no more than the room for it.
-fn name<'r>(value: Value<'_>, room: &'r mut [u8]) -> Option<&'r str> {
-    value.string().ok()?.copy_to(room).ok()
 }

@@ -27,12 +27,17 @@ pub(crate) struct HelloMessage<'a> {
 /// The member `keyAgreement` of a hello.
 pub(crate) struct OfferMessage<'a> {
     pub(crate) schemes: &'a [Scheme],
-    pub(crate) nonce: &'a [u8],
+    pub(crate) nonce: [u8; HANDSHAKE_NONCE_LEN],
     /// The client's identity, in mutual mode.
     pub(crate) kid: Option<&'a KeyId>,
 }
 
 impl HelloMessage<'_> {
+    /// Its length in bytes.
+    pub(crate) fn length(&self) -> usize {
+        self.write(&mut []).unwrap_or_else(|error| error.needed)
+    }
+
     /// Writes the message to the front of `out` and returns its length.
     pub(crate) fn write(&self, out: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let mut out = Writer::new(out);
@@ -47,7 +52,7 @@ impl HelloMessage<'_> {
             out.put(name.as_bytes());
             put_string(&mut out, value);
         }
-        if let Some(OfferMessage { schemes, nonce, kid }) = self.offer {
+        if let Some(OfferMessage { schemes, nonce, kid }) = &self.offer {
             out.put(br#"},"keyAgreement":{"supportedSchemes":"#);
             put_schemes(&mut out, schemes);
             out.put(br#","nonce":""#);

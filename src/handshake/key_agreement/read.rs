@@ -2,7 +2,7 @@
 
 #[cfg(doc)]
 use super::super::members::names_at;
-use super::super::members::{IdentityFields, MAX_NONCE, Nonce, decode_at, nonce, offered, string};
+use super::super::members::{MAX_NONCE, Nonce, decode_at, nonce, offered, string};
 use super::{Identifier, MAX_IDENTIFIER};
 use crate::codec::json::{self, Str, Value};
 use crate::error::{Error, Peer};
@@ -61,7 +61,7 @@ pub(crate) struct ResponseFields<'a> {
     pub(crate) proof: Str<'a>,
     pub(crate) public_key: Str<'a>,
     pub(crate) scheme: Str<'a>,
-    pub(crate) identity: Option<IdentityFields<'a>>,
+    pub(crate) identity: Option<Value<'a>>,
     pub(crate) expires_in: Option<Value<'a>>,
 }
 
@@ -91,7 +91,7 @@ impl<'a> ResponseFields<'a> {
             proof: string(proof)?,
             public_key: string(public_key)?,
             scheme: string(scheme)?,
-            identity: identity.map(IdentityFields::parse).transpose()?,
+            identity,
             expires_in,
         })
     }

@@ -278,7 +278,11 @@ impl DynamicKey {
         let der = body.get(hello.public_key.clone()).unwrap_or_default();
         let peer = PublicKey::from_spki(der).map_err(|_| ServerError::code(Code::InvalidPublicKey))?;
         if peer.group() != scheme.group() {
-            provider.validate(&peer)?;
+            // The key will not be used: a provider without its group need not check it.
+            match provider.validate(&peer) {
+                Ok(()) | Err(CryptoError::Unsupported) => {}
+                Err(error) => return Err(error.into()),
+            }
             return Err(match mode {
                 Mode::Plain => ServerError::code(Code::InvalidPublicKey),
                 _ => ServerError::Refuse(Refusal { code: Code::RetryWithScheme, scheme: Some(scheme) }),

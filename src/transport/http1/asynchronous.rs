@@ -90,9 +90,9 @@ impl<C: AsyncConnect> AsyncTransport for AsyncHttp1<'_, C> {
     type Error = Error<C::Error, <C::Stream as ErrorType>::Error>;
 
     async fn send(&mut self, request: &Request<'_>) -> Result<(), Self::Error> {
-        let encoder = Encoder::request(request, self.host)?;
+        let mut sending = Sending::new(Encoder::request(request, self.host)?);
         if let Some(mut stream) = self.link.take_idle(|stream| self.connector.is_reusable(stream)) {
-            match write(&mut stream, encoder.clone()).await {
+            match write(&mut stream, &mut sending).await {
                 Ok(()) => {
                     self.link.sent(stream, request);
                     return Ok(());
@@ -103,7 +103,7 @@ impl<C: AsyncConnect> AsyncTransport for AsyncHttp1<'_, C> {
             }
         }
         let mut stream = self.connector.connect().await.map_err(Error::Connect)?;
-        write(&mut stream, encoder).await?;
+        write(&mut stream, &mut sending).await?;
         self.link.sent(stream, request);
         Ok(())
     }
@@ -136,8 +136,7 @@ format_as! {
 }
 
 /// Writes a whole request.
-async fn write<C, S: Write>(stream: &mut S, encoder: Encoder<'_>) -> Result<(), Error<C, S::Error>> {
-    let mut sending = Sending::new(encoder);
+async fn write<C, S: Write>(stream: &mut S, sending: &mut Sending<'_>) -> Result<(), Error<C, S::Error>> {
     while let Some(bytes) = sending.next() {
         let written = stream.write(bytes).await;
         sending.take(written)?;

@@ -20,7 +20,6 @@ const RESERVED: [&str; 9] = [
 ];
 
 /// A message on its way: the pieces of its head, of which some have gone.
-#[derive(Clone)]
 pub(super) struct Encoder<'a> {
     /// The first line, and what the transport says besides the length.
     start: [&'a str; 5],
@@ -135,7 +134,6 @@ pub(super) fn is_host(text: &str) -> bool {
 }
 
 /// A number in decimal digits, which end the room for them.
-#[derive(Clone)]
 pub(super) struct Decimal {
     room: [u8; 20],
     start: usize,

@@ -118,9 +118,9 @@ impl<C: Connect> Transport for Http1<'_, C> {
     type Error = Error<C::Error, <C::Stream as ErrorType>::Error>;
 
     fn send(&mut self, request: &Request<'_>) -> Result<(), Self::Error> {
-        let encoder = Encoder::request(request, self.host)?;
+        let mut sending = Sending::new(Encoder::request(request, self.host)?);
         if let Some(mut stream) = self.link.take_idle(|stream| self.connector.is_reusable(stream)) {
-            match write(&mut stream, Sending::new(encoder.clone())) {
+            match write(&mut stream, &mut sending) {
                 Ok(()) => {
                     self.link.sent(stream, request);
                     return Ok(());
@@ -131,7 +131,7 @@ impl<C: Connect> Transport for Http1<'_, C> {
             }
         }
         let mut stream = self.connector.connect().map_err(Error::Connect)?;
-        write(&mut stream, Sending::new(encoder))?;
+        write(&mut stream, &mut sending)?;
         self.link.sent(stream, request);
         Ok(())
     }
@@ -164,7 +164,7 @@ format_as! {
 }
 
 /// Writes a whole message.
-fn write<C, S: Write>(stream: &mut S, mut sending: Sending<'_>) -> Result<(), Error<C, S::Error>> {
+fn write<C, S: Write>(stream: &mut S, sending: &mut Sending<'_>) -> Result<(), Error<C, S::Error>> {
     while let Some(bytes) = sending.next() {
         let written = stream.write(bytes);
         sending.take(written)?;

@@ -106,7 +106,7 @@ impl<S: Read + Write> Server<S> {
         let status = Decimal::new(usize::from(answer.status));
         let encoder = Encoder::answer(answer, &status, !keep, to_head).map_err(ServerError::Answer)?;
         self.state = State::Closed;
-        write::<Infallible, S>(&mut self.stream, Sending::new(encoder))?;
+        write::<Infallible, S>(&mut self.stream, &mut Sending::new(encoder))?;
         if keep {
             self.state = State::Ready;
         }
@@ -132,7 +132,7 @@ impl<S: Read + Write> Server<S> {
     }
 
     fn say_continue(&mut self) -> Result<(), ServerError<S::Error>> {
-        Ok(write::<Infallible, S>(&mut self.stream, Sending::bytes(b"HTTP/1.1 100 Continue\r\n\r\n"))?)
+        Ok(write::<Infallible, S>(&mut self.stream, &mut Sending::bytes(b"HTTP/1.1 100 Continue\r\n\r\n"))?)
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod endpoints;
 mod forwarding;
+mod key_agreement;
 mod limits;
 mod qa;
 mod secrecy;

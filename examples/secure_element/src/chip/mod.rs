@@ -5,10 +5,12 @@
 mod bus;
 mod commands;
 mod faults;
+mod search;
 mod slots;
 
 pub use bus::{Bus, BusError, Direction, Entry};
 pub use faults::Fault;
+pub use search::{Find, WINDOW, search};
 pub use slots::{Kind, Sighting};
 
 use bus::Wire;

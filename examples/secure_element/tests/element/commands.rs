@@ -1,9 +1,8 @@
 //! The chip itself, spoken to without the driver: what it refuses, and that nothing makes it talk.
 
 use crate::rig::{Tapped, scalar};
-use crate::search::search;
 use crate::support::Seeded;
-use dynamic_key_secure_element::chip::{Chip, Kind, Make};
+use dynamic_key_secure_element::chip::{Chip, Kind, Make, search};
 use dynamic_key_secure_element::frame::{Crc, IDENTITY, NO_SLOT, Opcode, SLOTS, Status};
 
 fn chip() -> (Chip, Tapped) {

@@ -8,13 +8,14 @@
     reason = "a test that fails should panic"
 )]
 
+#[path = "../../../../tests/table/accords.rs"]
+mod accords;
 mod commands;
 mod conformance;
 mod faults;
 mod rig;
 #[path = "../../../../tests/table/rows.rs"]
 mod rows;
-mod search;
 mod secrecy;
 mod slots;
 #[path = "../../../../tests/support/mod.rs"]

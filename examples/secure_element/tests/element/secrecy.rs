@@ -2,14 +2,14 @@
 
 use crate::rig::{InChip, InSoftware, Tapped, all, scalar};
 use crate::rows::End;
-use crate::search::{Find, search};
-use crate::support::{DEVICE, Seeded};
+use crate::support::{DEVICE, Parley, Seeded, fields};
+use dynamic_key::codec::base64;
 use dynamic_key::codec::spki::Group;
 use dynamic_key::crypto::{Aead, Provider};
 use dynamic_key::scheme::Scheme;
 use dynamic_key::session::Mode;
 use dynamic_key_secure_element::SecureElement;
-use dynamic_key_secure_element::chip::{Chip, Direction, Entry, Kind, Make, Sighting};
+use dynamic_key_secure_element::chip::{Chip, Direction, Entry, Find, Kind, Make, Sighting, search};
 use dynamic_key_secure_element::frame::{IDENTITY, NO_SLOT, Opcode, SLOTS, Status};
 use std::collections::BTreeSet;
 
@@ -64,6 +64,27 @@ fn no_secret_of_a_gateway_crosses_the_bus() {
         drop(house);
         assert_eq!(kinds(&chip.chip), expected(mode, scheme), "{mode:?} {scheme}");
         assert_eq!(search(&chip.chip.log(), &chip.chip.sightings()), [], "{mode:?} {scheme}");
+    }
+}
+
+/// Key Agreement, with sealed fields.
+#[test]
+fn no_secret_of_key_agreement_crosses_the_bus() {
+    for scheme in Scheme::ELLIPTIC {
+        let (here, there) = (InChip::new(1), InChip::new(2));
+        let (mut signer, key) = there.signer();
+        let parley = Parley { mode: Mode::Pinned, scheme, accepted: &[scheme] };
+        let (mut device, mut gateway) = (here.provider(), there.provider());
+        let mut verifier = here.verifier(Vec::leak(vec![key]));
+        let mut accord =
+            parley.agree((&mut device, &mut verifier), (&mut gateway, Some(&mut signer))).unwrap();
+        fields(&mut accord, &mut device, &mut gateway).unwrap();
+        for chip in [&here.chip, &there.chip] {
+            let mut expected = expected(Mode::Plain, scheme);
+            expected.insert(4, Kind::Secret); // the proof's key; there is no exporter
+            assert_eq!(kinds(chip), expected);
+            assert_eq!(search(&chip.log(), &chip.sightings()), []);
+        }
     }
 }
 
@@ -138,9 +159,10 @@ fn the_search_sees_every_form() {
                 // A base64 text that holds it behind none to five other bytes, and as many after it.
                 for before in 0..6 {
                     let text = [&vec![0xa5; before][..], shown, &vec![0x5a; 6 - before]].concat();
-                    let standard = <base64ct::Base64 as base64ct::Encoding>::encode_string(&text);
-                    let url = <base64ct::Base64UrlUnpadded as base64ct::Encoding>::encode_string(&text);
-                    for form in [text.clone(), hex(&text), standard.into_bytes(), url.into_bytes()] {
+                    let mut room = [0; 64];
+                    let standard = base64::encode(&text, &mut room).unwrap().as_bytes().to_vec();
+                    let url = base64::url_encode(&text, &mut room).unwrap().as_bytes().to_vec();
+                    for form in [text.clone(), hex(&text), standard, url] {
                         assert!(found(&[&form], direction), "{length} behind {before}");
                         assert!(found(&[&form.to_ascii_lowercase()], direction) || form != hex(&text));
                     }

@@ -1,10 +1,11 @@
-//! Calls every public function of the client, in all modes: the image in which panics are looked for.
+//! Calls every public function of the client, in all modes, and of a token's lifecycle: the image in which panics are looked for.
 #![no_std]
 #![no_main]
 
 use board::random::Repeatable;
 use core::hint::black_box;
-use dynamic_key::client::Client;
+use dynamic_key::client::{Client, TokenClient};
+use dynamic_key::codec::retry_after::RetryAfter;
 use dynamic_key::codec::timestamp::Timestamp;
 use dynamic_key::crypto::software::{PinnedKey, RawKey};
 use dynamic_key::crypto::{KeyId, Provider as _};
@@ -12,6 +13,9 @@ use dynamic_key::envelope::introduce;
 use dynamic_key::handshake::{ClientConfig, ClientHandshake, ClientNeed};
 use dynamic_key::request::Request;
 use dynamic_key::session::{ClientType, Expiry, Mode, Now, Session, Uptime};
+use dynamic_key::token::{
+    Answer, Challenge, CodeVerifier, Config, Credentials, Lifecycle, TokenError, login, oauth,
+};
 use dynamic_key::transport::http1::Http1;
 use dynamic_key::{Error, Misuse, Secret};
 use measure::TOKEN;
@@ -123,6 +127,50 @@ fn client(provider: Soft, pins: &[PinnedKey]) -> Result<(), Error> {
     Ok(())
 }
 
+/// The tokens of a user, step by step, and those of a client over HTTP.
+fn tokens() -> Result<(), TokenError> {
+    let mut buffer = [0; 1024];
+    let (app, redirect_uri) = (Credentials::public(black_box("app"))?, black_box(Some("http://127.0.0.1/")));
+    let config =
+        Config { redirect_uri, scope: black_box(None), ..Config::new(black_box(&oauth::RFC6749), &app) };
+    let mut user = Lifecycle::<TOKEN>::new(config)?;
+    let random = Secret::new(black_box([7; 64]));
+    black_box(user.authorize(black_box("https://issuer.example"), &random, &mut buffer)?);
+    user.authorized(black_box("code=c&state=s"))?;
+    user.restore(black_box("refresh"))?;
+    let (request, pending) = user.request(now(), &mut buffer)?;
+    black_box((request.target, request.api_key, request.bearer, request.body));
+    if black_box(true) {
+        let retry_after = RetryAfter::parse(black_box(b"Sun, 06 Nov 1994 08:49:37 GMT"));
+        let answer = Answer { status: black_box(200), retry_after, body: black_box(&buffer) };
+        user.answer(pending, now(), black_box(7), answer)?;
+    } else {
+        user.failed(pending, now(), black_box(7))?;
+    }
+    user.give_up(now(), black_box(7));
+    user.waited(black_box(1));
+    black_box((user.need(now()), user.refresh_token()));
+    if let Some(access) = user.access(now()) {
+        let generation = black_box(access.generation);
+        user.used(generation, black_box(401));
+    }
+    user.revoke();
+    user.restart();
+    let verifier = CodeVerifier::new(black_box("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"))?;
+    black_box(Challenge::new(black_box("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"))?.verifies(&verifier));
+
+    let [id, secret, key] = black_box(["device", "secret", "key"]);
+    let device = Credentials::confidential(id, secret)?.with_api_key(key)?;
+    let http =
+        Http1::over(Line, black_box("issuer.example")).map_err(|_| TokenError::InvalidConfiguration)?;
+    let mut client = TokenClient::<_, TOKEN>::new(Config::new(black_box(&login::NILO), &device), http)?;
+    black_box(client.access(now(), black_box(7), &mut buffer).is_ok());
+    black_box(client.send_due(now(), black_box(7), &mut buffer).is_ok());
+    client.tokens_mut().revoke();
+    client.transport_mut().disconnect();
+    Ok(())
+}
+
 fn run() -> Result<(), Error> {
     let (mut provider, pins) = (Chosen::new(Repeatable::new(1)), [pin()?]);
     black_box(KeyId::parse(black_box("IizO3eZ4OcYzY0Z5cyqpOfpQJ-bIzdryoUjZGP-WuBA")));
@@ -131,7 +179,8 @@ fn run() -> Result<(), Error> {
     );
     let established = handshake(&mut provider, &pins)?;
     session(&mut provider, established)?;
-    client(provider, &pins)
+    client(provider, &pins)?;
+    tokens().map_err(|_| Misuse::InvalidConfiguration.into())
 }
 
 measure::image!(run());

@@ -9,17 +9,20 @@
     reason = "a test that fails should panic"
 )]
 
-pub mod pair;
+pub mod steps;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
-use cryptoki::object::Attribute;
+use cryptoki::object::{Attribute, KeyType, ObjectClass};
 use cryptoki::session::Session;
-use dynamic_key::crypto::software::{PinnedKey, Pins};
+use dynamic_key::crypto::software::{Identity, PinnedKey, Pins};
 use dynamic_key::crypto::{CryptoError, KeyId, Signature, Verified, Verifier};
 use dynamic_key_pkcs11::{Pin, Token, Which};
 use std::env;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// `CKA_EC_PARAMS` of P-256.
+const P256: [u8; 10] = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 
 /// One test at a time: objects are counted, and the login is the process's.
 pub fn alone() -> MutexGuard<'static, ()> {
@@ -57,6 +60,11 @@ pub fn verify(
     Pins(&[PinnedKey::from_point(point)?]).verify(kid, message, signature)
 }
 
+/// An identity that is in no token.
+pub fn other_identity() -> Identity {
+    Identity::from_bytes(&[0x77; 32].into()).unwrap()
+}
+
 /// The module behind the crate's back: the same library, and so the same sessions.
 pub struct Beside {
     pub module: Pkcs11,
@@ -72,6 +80,26 @@ impl Beside {
         let slot = slots.into_iter().find(|slot| module.get_token_info(*slot).unwrap().label() == label());
         let session = module.open_rw_session(slot.unwrap()).unwrap();
         Self { module, session }
+    }
+
+    /// Stores a key pair whose private key is known, with these uses of it.
+    pub fn import(&self, scalar: &[u8; 32], uses: &[Attribute]) {
+        let public = Identity::from_bytes(&(*scalar).into()).unwrap().public().unwrap();
+        let half = |class, own: &[Attribute]| {
+            let common = [
+                Attribute::Class(class),
+                Attribute::KeyType(KeyType::EC),
+                Attribute::Token(true),
+                Attribute::EcParams(P256.to_vec()),
+                Attribute::Id(scalar.to_vec()),
+            ];
+            self.session.create_object(&[&common, own].concat()).unwrap();
+        };
+        let point = [&[0x04, 0x41], public.point().as_slice()].concat();
+        half(ObjectClass::PUBLIC_KEY, &[Attribute::EcPoint(point)]);
+        let secret =
+            [Attribute::Private(true), Attribute::Sensitive(true), Attribute::Value(scalar.to_vec())];
+        half(ObjectClass::PRIVATE_KEY, &[&secret, uses].concat());
     }
 
     /// How many session objects there are, of all sessions of this process.
