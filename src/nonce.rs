@@ -216,6 +216,46 @@ mod tests {
     }
 
     #[test]
+    fn a_reservation_is_all_that_can_be_sealed() {
+        let mut sequence = NonceSequence::new([0; 4], limit::MESSAGES);
+        assert!(!sequence.is_reserved());
+        sequence.consume(0).unwrap();
+        assert_eq!(sequence.reservation(4, 0), Some(5));
+        sequence.reserve(5);
+        for counter in 1..5 {
+            assert_eq!(sequence.consume(0), Ok(WireNonce::new([0; 4], counter)));
+        }
+        assert_eq!((sequence.consume(0), sequence.reservation(4, 0)), (Err(Exhausted), Some(9)));
+        let mut stored = NonceSequence::stored(9);
+        assert!(stored.is_reserved() && stored.check(0).is_err());
+        stored.reserve(stored.reservation(1, 0).unwrap());
+        assert_eq!((stored.consume(0), stored.consume(0)), (Ok(WireNonce::new([0; 4], 9)), Err(Exhausted)));
+    }
+
+    /// 1,024 AES blocks go with each counter; a message that takes more takes their counters.
+    #[test]
+    fn a_reservation_holds_the_blocks_of_its_messages() {
+        let mut sequence = NonceSequence::stored(7);
+        let long = 3 * 16 * 1024;
+        assert_eq!(sequence.reservation(1, long), Some(11), "its tag is one block too many for three");
+        sequence.reserve(11);
+        assert!(sequence.consume(long).is_ok() && sequence.consume(16 * 1024).is_err());
+        assert_eq!(
+            sequence.reservation(1, 0),
+            Some(12),
+            "three counters were skipped over, none comes twice"
+        );
+        let blocks = (limit::MESSAGES - 1) * limit::BLOCKS_EACH;
+        let worn = NonceSequence::new([0; 4], limit::MESSAGES).worn(1, blocks);
+        assert_eq!(worn.reservation(1, 0), None);
+        for (next, end) in [(0, Some(4)), (limit::MESSAGES - 3, Some(limit::MESSAGES - 1))] {
+            assert_eq!(NonceSequence::new([0; 4], limit::MESSAGES).worn(next, 0).reservation(4, 0), end);
+        }
+        assert_eq!(NonceSequence::stored(limit::MESSAGES - 1).reservation(4, 0), None);
+        assert_eq!(NonceSequence::stored(u64::MAX).reservation(u64::MAX, usize::MAX), None);
+    }
+
+    #[test]
     fn blocks_stop_it_too() {
         let mut sequence = NonceSequence::new([0; 4], limit::MESSAGES);
         sequence.blocks = limit::BLOCKS - 3;

@@ -10,6 +10,7 @@ use dynamic_key::Secret;
 use dynamic_key::codec::spki::{Group, PublicKey};
 use dynamic_key::crypto::provider::{Aead, CryptoError, HASH_LEN, NONCE_LEN, TAG_LEN};
 use dynamic_key::crypto::software::{Prk, RawKey, SharedSecret, Software, TrafficKey};
+use dynamic_key::crypto::storable::{STORED_KEY_LEN, StorableKeys};
 use p256::elliptic_curve::sec1::ToSec1Point;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -227,5 +228,24 @@ impl dynamic_key::crypto::Provider for Provider {
             "something is opened that was not sealed"
         );
         Ok(())
+    }
+}
+
+impl StorableKeys for Provider {
+    fn store_key(&mut self, key: &Key, out: &mut [u8; STORED_KEY_LEN]) -> Result<usize, CryptoError> {
+        self.may_fail(CryptoError::Unsupported)?;
+        let length = key.aead.key_len();
+        out[..length].copy_from_slice(&key.bytes[..length]);
+        Ok(length)
+    }
+
+    fn restore_key(&mut self, aead: Aead, stored: &[u8]) -> Result<Key, CryptoError> {
+        self.may_fail(CryptoError::Failed)?;
+        if stored.len() != aead.key_len() {
+            return Err(CryptoError::Failed);
+        }
+        let mut bytes = [0; 32];
+        bytes[..stored.len()].copy_from_slice(stored);
+        Ok(Key { aead, bytes })
     }
 }

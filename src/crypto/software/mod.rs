@@ -60,6 +60,13 @@ impl<R: TryCryptoRng> Software<R, RawAes256Key> {
     }
 }
 
+impl<R: TryCryptoRng, K: TrafficKey> Software<R, K> {
+    /// A provider that draws its randomness from `rng` and keeps AEAD keys as `K`, whatever it is.
+    pub const fn with_keys(rng: R) -> Self {
+        Self { rng, key: PhantomData }
+    }
+}
+
 impl<R, K> fmt::Debug for Software<R, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Software")
