@@ -46,6 +46,7 @@ MESSAGES = load("messages")
 ANSWERS = load("negative-answer")
 ENVELOPES = load("negative-envelope")
 AGREED = load("dynamic-key-v2")
+KEY_AGREEMENT = load("key-agreement")
 TOKENS = load("tokens")["tokens"]
 REGISTRATION = load("nix-registration")
 HELLOS = [
@@ -119,6 +120,14 @@ def main():
     for case in HELLOS:
         seed("hello", b"\0" + octets(case))
         seed("gateway", b"\0\x01\0" + many(octets(case)))
+    refused = KEY_AGREEMENT["refusedResponses"]
+    for case in KEY_AGREEMENT["cases"]:
+        seed("agreement_request", b"\0" + octets(case["request"]))
+        seed("agreement_response", b"\4" + octets(case["response"]))
+    for case in KEY_AGREEMENT["refusedRequests"]:
+        seed("agreement_request", b"\0" + octets(case))
+    for client, text in ((4, octets(refused, "accepted")), (5, octets(refused, "accepted")), *((0, octets(case)) for case in refused["cases"])):
+        seed("agreement_response", bytes([client]) + text)
     for client, status, text in answers():
         for choice in (client, 4, 5, 6, 7, 14):  # as it is, proven to every client, and signed by another
             seed("answer", bytes([choice, STATUSES.index(status)]) + text)
