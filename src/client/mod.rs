@@ -3,6 +3,7 @@
 #[cfg(feature = "async")]
 mod asynchronous;
 mod exchange;
+mod relay;
 mod state;
 mod storage;
 mod token;
@@ -22,6 +23,7 @@ use storage::{Keeper, VaultOf};
 
 #[cfg(feature = "async")]
 pub use asynchronous::AsyncClient;
+pub use relay::{RelayError, relay};
 pub use storage::NoStorage;
 pub use token::{TokenClient, TokenClientError};
 

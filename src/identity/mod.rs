@@ -1,8 +1,8 @@
 //! Identities (§4): registered, rotated, recovered, and the messages and content packages that they send each other.
 //!
-//! Requests are built into the caller's buffers and answers are parsed where they lie; sending is a driver's. What is slow,
-//! signing and verifying, happens between two calls: a [`Draft`] waits for its signatures, an [`Unverified`] for its
-//! [`Verified`](crate::crypto::Verified). [`Draft::sign`] and the functions that take a verifier are both in one.
+//! Requests are built into the caller's buffers and answers are parsed where they lie; [`client::relay`](crate::client::relay) or
+//! another driver sends them. What is slow, signing and verifying, happens between two calls: a [`Draft`] waits for its signatures, an
+//! [`Unverified`] for its [`Verified`](crate::crypto::Verified). [`Draft::sign`] and the functions that take a verifier are both in one.
 //!
 //! | module | what it is |
 //! |---|---|

@@ -90,6 +90,9 @@ impl Package<'_> {
     /// # Errors
     /// [`IdentityError::BufferTooSmall`], and nothing has changed; [`IdentityError::Malformed`] for content that the action does not have or that
     /// is no JSON, and for an id that no message has; [`JoseError::Key`] where signer or key are not those that are named; [`JoseError::Crypto`].
+    ///
+    /// # Security
+    /// Where the provider fails, what was to be said may be in the buffer as it is: erase it.
     pub fn seal<'b, P: KeyWrap>(
         &self,
         provider: &mut P,

@@ -139,6 +139,9 @@ impl Keys {
     ///
     /// # Errors
     /// [`IdentityError::BufferTooSmall`]; as [`pbes2::encrypt`].
+    ///
+    /// # Security
+    /// Where the provider fails, the keys may be in the buffer as they are: erase it.
     pub fn seal<'b, P: KeyWrap>(
         &self,
         provider: &mut P,
