@@ -46,7 +46,9 @@ MESSAGES = load("messages")
 ANSWERS = load("negative-answer")
 ENVELOPES = load("negative-envelope")
 AGREED = load("dynamic-key-v2")
+KEY_AGREEMENT = load("key-agreement")
 TOKENS = load("tokens")["tokens"]
+REGISTRATION = load("nix-registration")
 HELLOS = [
     *(exchange["hello"] for exchange in MESSAGES["exchanges"]),
     *MESSAGES["hellos"],
@@ -118,6 +120,14 @@ def main():
     for case in HELLOS:
         seed("hello", b"\0" + octets(case))
         seed("gateway", b"\0\x01\0" + many(octets(case)))
+    refused = KEY_AGREEMENT["refusedResponses"]
+    for case in KEY_AGREEMENT["cases"]:
+        seed("agreement_request", b"\0" + octets(case["request"]))
+        seed("agreement_response", b"\4" + octets(case["response"]))
+    for case in KEY_AGREEMENT["refusedRequests"]:
+        seed("agreement_request", b"\0" + octets(case))
+    for client, text in ((4, octets(refused, "accepted")), (5, octets(refused, "accepted")), *((0, octets(case)) for case in refused["cases"])):
+        seed("agreement_response", bytes([client]) + text)
     for client, status, text in answers():
         for choice in (client, 4, 5, 6, 7, 14):  # as it is, proven to every client, and signed by another
             seed("answer", bytes([choice, STATUSES.index(status)]) + text)
@@ -180,6 +190,23 @@ def main():
     ):
         head = b"POST /api/info/v2 HTTP/1.1\r\nHost: gateway:8080\r\nContent-Type: application/json\r\n"
         seed("http1_request", b"\x04\0\x02\x03\x11" + head + framed)
+    jws = REGISTRATION["jws"]
+    body = json.dumps({"sigPubKey": REGISTRATION["sigPubKey"], **jws}).encode()
+    seed("identity_registration", b"\x0f" + body)
+    payloads = [unpadded(jws[name].split(".")[1]) for name in ("encPubKey", "metaPublic", "metaPrivate")]
+    for flaw in range(13):
+        seed("identity_registration", bytes([flaw]) + some(payloads[0]) + some(payloads[1]) + payloads[2])
+        seed("identity_registration", bytes([flaw, 0]) + some(payloads[1]) + payloads[2])
+    for links in (b"", b"\1\0\0\1", b"\3\0\0\1\0\0\2\0\0\3", b"\2\0\0\1\x08\0\2", b"\2\0\0\1\0\0\0"):
+        seed("identity_chain", b"\0\0" + links)
+    chain = [REGISTRATION["sigPubKey"], jws["encPubKey"]]
+    seed("identity_chain", b"\1" + json.dumps(chain).encode())
+    answer = {"status": 200, "code": 20001, "msg": "m", "txnID": "1", "first": "a", "last": "b", "continue": True, "body": {}}
+    for case in (answer, {"status": 401, "code": 40101, "err": "no", "body": [1]}, {"status": 200, "code": 10001}):
+        seed("identity_response", json.dumps(case).encode())
+    for payload in ({"to": "a@b", "id": "1", "exp": 1, "body": "a.b.c.d.e"}, {"last": "a", "first": "b", "limit": 1, "wait": 2}, list(jws.values())):
+        seed("identity_message", b"\0" + json.dumps(payload).encode())
+    seed("identity_message", b"\1\0\0" + bytes(9) + b"a.b")
     issued = {"access_token": "eyJ.a", "token_type": "Bearer", "expires_in": 3600, "refresh_token": "r 1"}
     login = {"access_token": "eyJ.a", "token_type": "bearer", "expiresIn": 1}
     for dialect, body in ((0, issued), (1, {"code": "00", "data": issued}), (2, login)):

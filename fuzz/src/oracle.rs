@@ -1,5 +1,7 @@
 //! §2.1 to §2.3 once more, over [`Node`] and other crates: what a message must say, and what must have been proven.
 
+pub mod key_agreement;
+
 use crate::json::Node;
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 use dynamic_key::Code;

@@ -9,9 +9,9 @@
 //!   ([`Provider::TrafficKey`] is whatever the provider likes); its HKDF fills byte slices ([`Provider::expand_key`]).
 //! - **`p256-cortex-m4-sys`**: assembly over byte arrays, with neither hash nor AEAD. A provider wraps the software one and
 //!   overrides [`Provider::generate`], [`Provider::validate`] and [`Provider::agree`]; the types of keys are its own.
-//! - **a chip like the ATECC608**: keys live in slots and Z never leaves them. `EphemeralKey`, `SharedSecret`, `Prk`, `Secret` and
-//!   `TrafficKey` are slot numbers; no method asks for their bytes. What leaves by design is public or becomes so: random
-//!   bytes, the 12-byte ivs (the wire shows the nonces that they mask), MACs, and exports that the application asks for.
+//! - **a chip like the ATECC608** (`examples/secure_element` is one, simulated): keys live in slots and Z never leaves them.
+//!   `EphemeralKey`, `SharedSecret`, `Prk`, `Secret` and `TrafficKey` are slot numbers; no method asks for their bytes. What
+//!   leaves by design is public or becomes so: random bytes, the 12-byte ivs (the wire shows the nonces that they mask), MACs, and exports that the application asks for.
 //!   Every call is fallible, because a bus is.
 //! - **PKCS #11**: handles, again (`providers/pkcs11`). On a token without `CKM_HKDF_DERIVE` there is no such provider, unless its
 //!   owner opts into deriving on the host.

@@ -102,6 +102,8 @@ impl Package<'_> {
         if !self.action.takes(self.content.is_some()) || !is_id(id) {
             return Err(IdentityError::Malformed);
         }
+        // By itself: what is no value could become other members.
+        self.content.map(json::value).transpose()?;
         let header =
             jws::Header { issued_at: author.issued_at, kid: author.kid, target: self.action.target() };
         let (key, recipient) = to;

@@ -191,7 +191,8 @@ impl<'b> Encrypted<'b> {
     /// # Errors
     /// [`JoseError::Authentication`] when anything of the message, or the key, is another; [`JoseError::Crypto`].
     pub fn open<P: KeyWrap>(self, provider: &mut P, z: P::SharedSecret) -> Result<&'b mut [u8], JoseError> {
-        let kek = parties(self.message.header(), |apu, apv| concat_kdf(provider, z, apu, apv))??;
+        let parties = json::object(self.message.header(), &["apu", "apv"])?;
+        let kek = decoded(parties, |apu, apv| concat_kdf(provider, z, apu, apv))??;
         self.message.open(provider, kek)
     }
 }
@@ -206,9 +207,9 @@ format_as! { [] Encrypted<'_>, _ => "Encrypted" }
 
 /// Checks the header and returns the point of `epk`.
 fn check(header: &[u8]) -> Result<[u8; P256_POINT_LEN], JoseError> {
-    let [alg, enc, epk] = json::object(header, &["alg", "enc", "epk"])?;
+    let [alg, enc, epk, apu, apv] = json::object(header, &["alg", "enc", "epk", "apu", "apv"])?;
     check_common(header, alg, ALG, enc)?;
-    parties(header, |_, _| ())?;
+    decoded([apu, apv], |_, _| ())?;
     jwk::public_point(epk.ok_or(JoseError::Header)?)
 }
 
@@ -228,8 +229,10 @@ fn check_common(
 
 /// Hands what `apu` and `apv` decode to on; nothing where they are absent.
 #[inline(never)] // one frame less in its caller's
-fn parties<T>(header: &[u8], take: impl FnOnce(&[u8], &[u8]) -> T) -> Result<T, JoseError> {
-    let [apu, apv] = json::object(header, &["apu", "apv"])?;
+fn decoded<T>(
+    [apu, apv]: [Option<Value<'_>>; 2],
+    take: impl FnOnce(&[u8], &[u8]) -> T,
+) -> Result<T, JoseError> {
     let (mut for_apu, mut for_apv) = ([0; MAX_PARTY], [0; MAX_PARTY]);
     let apu = jwt::text(apu)?.map(|apu| apu.base64url(&mut for_apu)).transpose();
     let apv = jwt::text(apv)?.map(|apv| apv.base64url(&mut for_apv)).transpose();

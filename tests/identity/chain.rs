@@ -143,7 +143,7 @@ fn the_chain_ends_with_the_key_that_is_published() {
 fn a_chain_has_no_more_keys_than_there_is_room_for() {
     let parties = [1, 2, 3, 4, 5, 6, 7, 8, 9].map(|seed| party(ADDRESS, seed));
     let all: Vec<&Party> = parties.iter().collect();
-    assert!(verify(&profile(&all[..8]), &pin(&all[0])).is_ok());
+    assert!(verify(&profile(&all[..8]), &pin(all[0])).is_ok());
     assert_eq!(refused(&profile(&all), &pin(all[0])), ChainError::TooLong.into());
 }
 
