@@ -223,6 +223,11 @@ def main():
         "Sun Nov  6 08:49:37 1994",
     ):
         seed("retry_after", value.encode())
+    # A pinned session of AES-256 that has reserved 64 counters and lasts for ever, sealed and not.
+    state = b"\x01\x02\0\x06client\0\x04" + (64).to_bytes(8, "big") + b"\xff" * 16
+    state += 2 * (b"\x20" + b"k" * 32 + b"v" * 12) + b"\x07session" + many(b"token")
+    for is_sealed in (0, 1):
+        seed("stored", bytes([0, 0, is_sealed, 0]) + state)
     # In the targets of whole conversations zero is the honest next step.
     for target in ("client", "gateway", "link"):
         for first in range(16):

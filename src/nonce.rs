@@ -88,15 +88,14 @@ pub mod limit {
     }
 }
 
-/// The nonces of a sender: one prefix, a counter up to a limit, and the AES blocks that were sealed.
+/// The nonces of a sender: one prefix, a counter up to a limit, and the AES blocks that are left.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct NonceSequence {
     prefix: [u8; 4],
     next: u64,
     limit: u64,
-    blocks: u64,
-    most_blocks: u64,
+    blocks_left: u64,
 }
 
 /// The key has sealed as much as it may. A new session is needed.
@@ -108,20 +107,26 @@ impl NonceSequence {
     /// Starts at counter 0; counters stay below `limit`.
     #[must_use]
     pub const fn new(prefix: [u8; 4], limit: u64) -> Self {
-        Self { prefix, next: 0, limit, blocks: 0, most_blocks: limit::BLOCKS }
+        Self { prefix, next: 0, limit, blocks_left: limit::BLOCKS }
     }
 
     /// The sequence of a session that was stored, in a mode other than plain: whatever may have been sealed below `reserved` has
     /// been, and nothing can be until [`NonceSequence::reserve`].
     pub(crate) const fn stored(reserved: u64) -> Self {
-        let blocks = reserved.saturating_mul(limit::BLOCKS_EACH);
-        Self { prefix: [0; 4], next: reserved, limit: reserved, blocks, most_blocks: blocks }
+        Self { prefix: [0; 4], next: reserved, limit: reserved, blocks_left: 0 }
     }
 
-    /// Whether nothing beyond a block reserved ahead can be sealed. The last counter is never reserved: without it the
+    /// Whether nothing beyond a block reserved ahead can be sealed, in a mode other than plain. The last counter is never reserved: without it the
     /// limit would look like that of a session which was not stored.
     pub(crate) const fn is_reserved(&self) -> bool {
         self.limit < limit::MESSAGES
+    }
+
+    /// How many AES blocks were sealed, or are taken to have been.
+    const fn blocks(&self) -> u64 {
+        let most =
+            if self.is_reserved() { self.limit.saturating_mul(limit::BLOCKS_EACH) } else { limit::BLOCKS };
+        most.saturating_sub(self.blocks_left)
     }
 
     /// Where a reservation ends that holds `count` more messages, with [`limit::BLOCKS_EACH`] AES blocks for each, and a message of
@@ -129,22 +134,22 @@ impl NonceSequence {
     pub(crate) fn reservation(&self, count: u64, len: usize) -> Option<u64> {
         const END: u64 = limit::MESSAGES - 1;
         let reserved = if self.is_reserved() { self.limit } else { 0 };
-        let used = self.next.max(self.blocks.div_ceil(limit::BLOCKS_EACH)).max(reserved);
-        let with_blocks = self.blocks.saturating_add(limit::blocks(len)).div_ceil(limit::BLOCKS_EACH);
+        let used = self.next.max(self.blocks().div_ceil(limit::BLOCKS_EACH)).max(reserved);
+        let with_blocks = self.blocks().saturating_add(limit::blocks(len)).div_ceil(limit::BLOCKS_EACH);
         let least = self.next.saturating_add(1).max(with_blocks);
         (least <= END).then_some(used.saturating_add(count).min(END).max(least))
     }
 
     /// Seals up to the end of a reservation, which is durable, and no further.
     pub(crate) const fn reserve(&mut self, end: u64) {
+        self.blocks_left = end.saturating_mul(limit::BLOCKS_EACH).saturating_sub(self.blocks());
         self.limit = end;
-        self.most_blocks = end.saturating_mul(limit::BLOCKS_EACH);
     }
 
     /// A sequence that has sealed `next` messages of `blocks` blocks, which would take a while.
     #[cfg(test)]
     pub(crate) const fn worn(mut self, next: u64, blocks: u64) -> Self {
-        (self.next, self.blocks) = (next, blocks);
+        (self.next, self.blocks_left) = (next, limit::BLOCKS - blocks);
         self
     }
 
@@ -153,11 +158,7 @@ impl NonceSequence {
     /// # Errors
     /// [`Exhausted`] when it may not.
     pub const fn check(&self, len: usize) -> Result<(), Exhausted> {
-        if self.next < self.limit && self.blocks.saturating_add(limit::blocks(len)) <= self.most_blocks {
-            Ok(())
-        } else {
-            Err(Exhausted)
-        }
+        if self.next < self.limit && limit::blocks(len) <= self.blocks_left { Ok(()) } else { Err(Exhausted) }
     }
 
     /// Consumes the next nonce, for a message of `len` bytes. It is consumed whatever becomes of the message.
@@ -168,7 +169,7 @@ impl NonceSequence {
         self.check(len)?;
         let nonce = WireNonce::new(self.prefix, self.next);
         self.next = self.next.saturating_add(1);
-        self.blocks = self.blocks.saturating_add(limit::blocks(len));
+        self.blocks_left = self.blocks_left.saturating_sub(limit::blocks(len));
         Ok(nonce)
     }
 
@@ -258,7 +259,7 @@ mod tests {
     #[test]
     fn blocks_stop_it_too() {
         let mut sequence = NonceSequence::new([0; 4], limit::MESSAGES);
-        sequence.blocks = limit::BLOCKS - 3;
+        sequence.blocks_left = 3;
         assert_eq!(sequence.check(33), Err(Exhausted));
         assert!(sequence.consume(32).is_ok());
         assert_eq!(sequence.consume(0), Err(Exhausted));
