@@ -93,8 +93,12 @@ pub(crate) fn unurl(text: &str) -> Vec<u8> {
 
 /// A file of `test-vectors/`.
 pub(crate) fn load(name: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("test-vectors").join(name);
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("test-vectors").join(name))
+}
+
+/// A file of JSON.
+pub(crate) fn read(path: &Path) -> Value {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap()
 }
 
