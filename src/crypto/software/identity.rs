@@ -113,11 +113,15 @@ impl PinnedKey {
     /// [`CryptoError::Authentication`].
     #[inline(never)] // one frame less in its caller's
     pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<Verified, CryptoError> {
-        let key = affine(&self.point).and_then(|point| p256::ecdsa::VerifyingKey::from_affine(point).ok());
-        let signature = p256::ecdsa::Signature::from_slice(signature).ok();
-        key.zip(signature)
-            .and_then(|(key, signature)| verify(&key, message, &signature))
-            .ok_or(CryptoError::Authentication)
+        let parsed = self.parse(signature);
+        let (key, signature) = parsed.as_ref().ok_or(CryptoError::Authentication)?;
+        verify(key, message, signature).ok_or(CryptoError::Authentication)
+    }
+
+    #[inline(never)] // gone before the verification, which takes the most stack of all
+    fn parse(&self, signature: &Signature) -> Option<(p256::ecdsa::VerifyingKey, p256::ecdsa::Signature)> {
+        let key = p256::ecdsa::VerifyingKey::from_affine(affine(&self.point)?).ok()?;
+        Some((key, p256::ecdsa::Signature::from_slice(signature).ok()?))
     }
 }
 
