@@ -27,8 +27,8 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 }
 
 fn groups(file: &str) -> Vec<Value> {
-    let folder =
-        std::env::var_os("WYCHEPROOF_JSON_WEB").expect("WYCHEPROOF_JSON_WEB names the folder of the sets");
+    let folder = std::env::var_os("WYCHEPROOF_JSON_WEB");
+    let folder = folder.unwrap_or_else(|| panic!("WYCHEPROOF_JSON_WEB names the folder of the sets"));
     let set = read(&Path::new(&folder).join(file));
     let groups = set["testGroups"].as_array().unwrap().clone();
     let tests: usize = groups.iter().map(|group| group["tests"].as_array().unwrap().len()).sum();
