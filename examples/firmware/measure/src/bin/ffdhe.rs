@@ -1,5 +1,5 @@
-//! Runs both roles in confirmed and pinned mode with the finite-field schemes, and `crypto-bigint`'s own power beside ours,
-//! and prints what each call costs.
+//! Performs the calls of the provider with the finite-field schemes, and `crypto-bigint`'s own power beside them, and prints what
+//! each costs.
 #![no_std]
 #![no_main]
 
@@ -13,7 +13,7 @@ use dynamic_key::codec::spki::Group;
 use dynamic_key::crypto::Provider as _;
 use dynamic_key::crypto::software::Software;
 use dynamic_key::scheme::Scheme;
-use measure::cost::Report;
+use board::cost::Report;
 
 const_monty_params!(
     P2048,
