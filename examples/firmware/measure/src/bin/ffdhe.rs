@@ -3,6 +3,7 @@
 #![no_std]
 #![no_main]
 
+use board::cost::Report;
 use board::random::Repeatable;
 use board::semihosting::exit;
 use board::timer;
@@ -13,7 +14,6 @@ use dynamic_key::codec::spki::Group;
 use dynamic_key::crypto::Provider as _;
 use dynamic_key::crypto::software::Software;
 use dynamic_key::scheme::Scheme;
-use board::cost::Report;
 
 const_monty_params!(
     P2048,
