@@ -11,6 +11,8 @@
 mod attacks;
 #[path = "demo/calls.rs"]
 mod calls;
+#[path = "demo/identities.rs"]
+mod identities;
 #[path = "demo/impostors.rs"]
 mod impostors;
 #[path = "demo/middle.rs"]
@@ -30,7 +32,7 @@ use story::Story;
 /// A part of the story; what it returns is why it could not be played to its end.
 type Scene = fn(&Stage, &mut Story) -> Result<(), String>;
 
-const CHAPTERS: [(&str, &[Scene]); 6] = [
+const CHAPTERS: [(&str, &[Scene]); 7] = [
     ("Agree on a key", &[calls::handshakes]),
     ("Seal every message", &[calls::three_views, calls::sealed_refusals]),
     (
@@ -56,6 +58,7 @@ const CHAPTERS: [(&str, &[Scene]); 6] = [
         "Attacks on the handshake",
         &[impostors::stripped_key_agreement, impostors::edited_schemes, impostors::impostor],
     ),
+    ("Who the device is", &[identities::identities]),
     ("What weaker modes do not promise", &[impostors::confirmed_limits, impostors::plain_limits]),
 ];
 

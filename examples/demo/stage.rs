@@ -30,7 +30,9 @@ pub(crate) struct Stage {
     pub(crate) witness: Witness,
     /// Where the upstream listens.
     pub(crate) upstream: SocketAddr,
-    _runtime: Runtime,
+    /// Where the witness does, before it.
+    before: SocketAddr,
+    runtime: Runtime,
 }
 
 /// A gateway that runs.
@@ -52,9 +54,14 @@ impl Stage {
         let upstream = sample.local_addr();
         runtime.spawn(sample.serve(pending()));
         let (before, witness) = Witness::before(upstream).map_err(line)?;
-        let gateway = Gateway::start(&runtime, before)?;
-        let impostor = Gateway::start(&runtime, before)?;
-        Ok(Self { gateway, impostor, witness, upstream, _runtime: runtime })
+        let gateway = Gateway::start(&runtime, before, Config::demo())?;
+        let impostor = Gateway::start(&runtime, before, Config::demo())?;
+        Ok(Self { gateway, impostor, witness, upstream, before, runtime })
+    }
+
+    /// Another gateway before the same upstream.
+    pub(crate) fn gateway_with(&self, config: Config) -> Result<Gateway, String> {
+        Gateway::start(&self.runtime, self.before, config)
     }
 
     /// A device that knows the gateway by its identity.
@@ -69,11 +76,11 @@ impl Stage {
 }
 
 impl Gateway {
-    fn start(runtime: &Runtime, upstream: SocketAddr) -> Result<Self, String> {
+    fn start(runtime: &Runtime, upstream: SocketAddr, config: Config) -> Result<Self, String> {
         let config = Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             upstream: Some(format!("http://{upstream}")),
-            ..Config::demo()
+            ..config
         };
         let server = runtime.block_on(Server::bind(config)).map_err(line)?;
         let (kid, address) = (server.kid(), server.local_addr());
