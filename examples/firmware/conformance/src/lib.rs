@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod erasure;
+mod table;
 mod vectors;
 mod wycheproof;
 
@@ -89,6 +90,7 @@ pub fn run<C: Chosen>() -> u32 {
     report("known answers", all(known_answer(C::told)));
     report("a failing generator", all(failing_generator(C::told)));
     report("the same signatures as software", same_signatures::<C>());
+    report("cases of the table", table::play::<C>());
     report("agreements of the vectors", vectors::agreements::<C>());
     report("signatures of the vectors", vectors::signatures::<C>());
     report("agreements of Wycheproof", wycheproof::agreements::<C>());
