@@ -97,6 +97,7 @@ pub fn encode<'o>(input: &[u8], out: &'o mut [u8]) -> Result<&'o str, BufferTooS
 /// # Errors
 ///
 /// [`BufferTooSmall`] where the bytes or the text end past the end of the buffer; nothing is written then.
+#[inline(never)] // its loop becomes vectors here, and not in every caller
 pub fn encode_in_place(buffer: &mut [u8], len: usize, at: usize) -> Result<usize, BufferTooSmall> {
     let end = at.saturating_add(encoded_len(len));
     let needed = end.max(len);
@@ -140,6 +141,7 @@ pub fn decode<'o>(text: &[u8], out: &'o mut [u8]) -> Result<&'o [u8], Base64Erro
 /// # Errors
 ///
 /// [`Base64Error::Malformed`]; what `text` then holds is of no use.
+#[inline(never)] // as above
 pub fn decode_in_place(text: &mut [u8]) -> Result<usize, Base64Error> {
     let len = decoded_len(text)?;
     decode_to_front(text, len)
@@ -157,7 +159,9 @@ pub fn url_encode<'o>(input: &[u8], out: &'o mut [u8]) -> Result<&'o str, Buffer
     for (bytes, text) in input.chunks(BYTES).zip(out.chunks_mut(CHARACTERS)) {
         let mut chunk = [0; BYTES];
         copy_head(bytes, &mut chunk, bytes.len());
-        for (to, from) in text.iter_mut().zip(chunk::encode(&chunk)) {
+        let mut characters = [0; CHARACTERS];
+        chunk::put_characters(&chunk::of_bytes(&chunk), &mut characters);
+        for (to, from) in text.iter_mut().zip(characters) {
             *to = url_character(from);
         }
     }
@@ -309,15 +313,15 @@ fn decode_to_front(text: &mut [u8], len: usize) -> Result<usize, Base64Error> {
 
 /// Encodes the chunk of bytes at `from`, to `to`.
 fn encode_chunk(buffer: &mut [u8], from: usize, to: usize) -> Option<()> {
-    let text = chunk::encode(buffer.get(from..)?.first_chunk()?);
-    *buffer.get_mut(to..)?.first_chunk_mut()? = text;
+    let groups = chunk::of_bytes(buffer.get(from..)?.first_chunk()?);
+    chunk::put_characters(&groups, buffer.get_mut(to..)?.first_chunk_mut()?);
     Some(())
 }
 
 /// Decodes a chunk of characters, or what is left of the text.
 fn decode_piece(text: &[u8], bytes: &mut [u8], judge: &mut Judge) {
     if let (Some(text), Some(bytes)) = (text.first_chunk(), bytes.first_chunk_mut()) {
-        *bytes = chunk::decode(text, judge);
+        chunk::put_bytes(&chunk::of_characters(text, judge), bytes);
     } else {
         let len = bytes.len();
         copy_head(&decode_tail(text, len, judge), bytes, len);
@@ -326,8 +330,8 @@ fn decode_piece(text: &[u8], bytes: &mut [u8], judge: &mut Judge) {
 
 /// Decodes the chunk of characters at `from`, to `to`.
 fn decode_chunk(buffer: &mut [u8], from: usize, to: usize, judge: &mut Judge) -> Option<()> {
-    let bytes = chunk::decode(buffer.get(from..)?.first_chunk()?, judge);
-    *buffer.get_mut(to..)?.first_chunk_mut()? = bytes;
+    let groups = chunk::of_characters(buffer.get(from..)?.first_chunk()?, judge);
+    chunk::put_bytes(&groups, buffer.get_mut(to..)?.first_chunk_mut()?);
     Some(())
 }
 
@@ -336,7 +340,8 @@ fn encode_tail(buffer: &mut [u8], from: Range<usize>, to: Range<usize>) {
     let mut chunk = [0; BYTES];
     let len = from.len();
     copy_head(buffer.get(from).unwrap_or_default(), &mut chunk, len);
-    let mut text = chunk::encode(&chunk);
+    let mut text = [0; CHARACTERS];
+    chunk::put_characters(&chunk::of_bytes(&chunk), &mut text);
     for padding in text.iter_mut().skip(url_encoded_len(len)).take(2) {
         *padding = b'=';
     }
@@ -348,7 +353,8 @@ fn encode_tail(buffer: &mut [u8], from: Range<usize>, to: Range<usize>) {
 fn decode_tail(text: &[u8], len: usize, judge: &mut Judge) -> [u8; BYTES] {
     let mut chunk = [b'A'; CHARACTERS];
     copy_head(text, &mut chunk, url_encoded_len(len));
-    let bytes = chunk::decode(&chunk, judge);
+    let mut bytes = [0; BYTES];
+    chunk::put_bytes(&chunk::of_characters(&chunk, judge), &mut bytes);
     // The byte behind the last has the bits that the last character has to spare.
     judge.must_be_zero(bytes.get(len).copied().unwrap_or_default());
     bytes

@@ -47,7 +47,19 @@ macro_rules! kernel_knows_the_alphabet {
     ($kernel:ident) => {
         #[test]
         fn $kernel() {
-            use super::$kernel::{BYTES, CHARACTERS, Judge, decode, encode};
+            use super::$kernel::{
+                BYTES, CHARACTERS, Judge, of_bytes, of_characters, put_bytes, put_characters,
+            };
+            let encode = |bytes: &[u8; BYTES]| {
+                let mut text = [0; CHARACTERS];
+                put_characters(&of_bytes(bytes), &mut text);
+                text
+            };
+            let decode = |text: &[u8; CHARACTERS], judge: &mut Judge| {
+                let mut bytes = [0; BYTES];
+                put_bytes(&of_characters(text, judge), &mut bytes);
+                bytes
+            };
             // Every six bits at every place, beside others.
             for first in 0..64 {
                 let six = |at: usize| (first + at * 5) % 64;

@@ -26,32 +26,11 @@ impl Judge {
     }
 }
 
-/// The characters of a chunk of bytes.
-pub(super) fn encode(bytes: &[u8; BYTES]) -> [u8; CHARACTERS] {
-    let mut text = [0; CHARACTERS];
-    for (values, group) in text.as_chunks_mut().0.iter_mut().zip(groups_of(bytes)) {
-        *values = spread(group).to_le_bytes();
-    }
-    text.map(character_of)
-}
+/// What stands between the two forms: the bytes of each group, first byte lowest.
+pub(super) type Groups = [u32; GROUPS];
 
-/// The bytes of a chunk of characters.
-pub(super) fn decode(text: &[u8; CHARACTERS], judge: &mut Judge) -> [u8; BYTES] {
-    let groups = values(text, judge).map(join);
-    let mut bytes = [0; BYTES];
-    for (bytes, groups) in bytes.as_chunks_mut::<12>().0.iter_mut().zip(groups.as_chunks::<4>().0) {
-        // The fourth byte of a group is overwritten by the next.
-        let [a, b, c, d] = groups.map(u32::to_le_bytes);
-        bytes[0..4].copy_from_slice(&a);
-        bytes[3..7].copy_from_slice(&b);
-        bytes[6..10].copy_from_slice(&c);
-        bytes[9..12].copy_from_slice(&d[..3]);
-    }
-    bytes
-}
-
-/// Each three bytes, first byte lowest; the highest byte of a group is not of it.
-fn groups_of(bytes: &[u8; BYTES]) -> [u32; GROUPS] {
+/// Reads a chunk of bytes; the highest byte of a group is not of it.
+pub(super) fn of_bytes(bytes: &[u8; BYTES]) -> Groups {
     let mut groups = [0; GROUPS];
     for (group, bytes) in groups.iter_mut().zip(bytes.windows(4).step_by(3)) {
         if let &[a, b, c, d] = bytes {
@@ -62,6 +41,42 @@ fn groups_of(bytes: &[u8; BYTES]) -> [u32; GROUPS] {
     let [.., a, b, c] = *bytes;
     groups[GROUPS - 1] = u32::from_le_bytes([a, b, c, 0]);
     groups
+}
+
+/// Writes a chunk of characters.
+pub(super) fn put_characters(groups: &Groups, text: &mut [u8; CHARACTERS]) {
+    let mut values = [0; GROUPS];
+    for (value, group) in values.iter_mut().zip(groups) {
+        *value = spread(*group);
+    }
+    let mut bytes = [0; CHARACTERS];
+    for (bytes, values) in bytes.as_chunks_mut().0.iter_mut().zip(values) {
+        *bytes = values.to_le_bytes();
+    }
+    for (character, value) in text.iter_mut().zip(bytes) {
+        *character = character_of(value);
+    }
+}
+
+/// Reads a chunk of characters.
+pub(super) fn of_characters(text: &[u8; CHARACTERS], judge: &mut Judge) -> Groups {
+    let mut groups = values(text, judge);
+    for group in &mut groups {
+        *group = join(*group);
+    }
+    groups
+}
+
+/// Writes a chunk of bytes.
+pub(super) fn put_bytes(groups: &Groups, bytes: &mut [u8; BYTES]) {
+    for (bytes, groups) in bytes.as_chunks_mut::<12>().0.iter_mut().zip(groups.as_chunks::<4>().0) {
+        // The fourth byte of a group is overwritten by the next.
+        let [a, b, c, d] = groups.map(u32::to_le_bytes);
+        bytes[0..4].copy_from_slice(&a);
+        bytes[3..7].copy_from_slice(&b);
+        bytes[6..10].copy_from_slice(&c);
+        bytes[9..12].copy_from_slice(&d[..3]);
+    }
 }
 
 /// The six-bit values of characters, the first of each four in the lowest byte.

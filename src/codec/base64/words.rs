@@ -26,15 +26,28 @@ impl Judge {
     }
 }
 
-/// The characters of a chunk of bytes.
-pub(super) fn encode(&[a, b, c]: &[u8; BYTES]) -> [u8; CHARACTERS] {
-    characters_of(spread(u32::from_le_bytes([a, b, c, 0]))).to_le_bytes()
+/// What stands between the two forms: three bytes, first byte lowest.
+pub(super) type Groups = u32;
+
+/// Reads a chunk of bytes.
+pub(super) const fn of_bytes(&[a, b, c]: &[u8; BYTES]) -> Groups {
+    u32::from_le_bytes([a, b, c, 0])
 }
 
-/// The bytes of a chunk of characters.
-pub(super) fn decode(text: &[u8; CHARACTERS], judge: &mut Judge) -> [u8; BYTES] {
-    let [bytes @ .., _] = join(values_of(u32::from_le_bytes(*text), &mut judge.0)).to_le_bytes();
-    bytes
+/// Writes a chunk of characters.
+pub(super) const fn put_characters(group: &Groups, text: &mut [u8; CHARACTERS]) {
+    *text = characters_of(spread(*group)).to_le_bytes();
+}
+
+/// Reads a chunk of characters.
+pub(super) const fn of_characters(text: &[u8; CHARACTERS], judge: &mut Judge) -> Groups {
+    join(values_of(u32::from_le_bytes(*text), &mut judge.0))
+}
+
+/// Writes a chunk of bytes.
+pub(super) const fn put_bytes(group: &Groups, bytes: &mut [u8; BYTES]) {
+    let [first @ .., _] = group.to_le_bytes();
+    *bytes = first;
 }
 
 const fn characters_of(values: u32) -> u32 {
