@@ -18,6 +18,7 @@ cargo build --quiet --profile "$profile" -p dynamic-key --example client --featu
 
 # Starts a gateway with these options; sets `url` and `kid` once it is ready.
 start() {
+  : >"$work/ready" # the one before is ready, too
   "$folder/dynamic-key-gateway" --listen 127.0.0.1:0 --log error "$@" >"$work/ready" &
   gateways+=($!)
   local waited=0
