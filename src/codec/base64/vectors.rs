@@ -30,6 +30,7 @@ impl Judge {
 pub(super) type Groups = [u32; GROUPS];
 
 /// Reads a chunk of bytes; the highest byte of a group is not of it.
+#[inline(always)] // within the loop over chunks
 pub(super) fn of_bytes(bytes: &[u8; BYTES]) -> Groups {
     let mut groups = [0; GROUPS];
     for (group, bytes) in groups.iter_mut().zip(bytes.windows(4).step_by(3)) {
@@ -44,6 +45,7 @@ pub(super) fn of_bytes(bytes: &[u8; BYTES]) -> Groups {
 }
 
 /// Writes a chunk of characters.
+#[inline(always)] // within the loop over chunks
 pub(super) fn put_characters(groups: &Groups, text: &mut [u8; CHARACTERS]) {
     let mut values = [0; GROUPS];
     for (value, group) in values.iter_mut().zip(groups) {
@@ -59,6 +61,7 @@ pub(super) fn put_characters(groups: &Groups, text: &mut [u8; CHARACTERS]) {
 }
 
 /// Reads a chunk of characters.
+#[inline(always)] // within the loop over chunks
 pub(super) fn of_characters(text: &[u8; CHARACTERS], judge: &mut Judge) -> Groups {
     let mut groups = values(text, judge);
     for group in &mut groups {
@@ -68,6 +71,7 @@ pub(super) fn of_characters(text: &[u8; CHARACTERS], judge: &mut Judge) -> Group
 }
 
 /// Writes a chunk of bytes.
+#[inline(always)] // within the loop over chunks
 pub(super) fn put_bytes(groups: &Groups, bytes: &mut [u8; BYTES]) {
     for (bytes, groups) in bytes.as_chunks_mut::<12>().0.iter_mut().zip(groups.as_chunks::<4>().0) {
         // The fourth byte of a group is overwritten by the next.
