@@ -1,8 +1,9 @@
-//! Strict, bounded encodings without recursion: JSON, base64, SPKI DER, RFC 3339 time, `Retry-After`.
+//! Strict, bounded encodings without recursion: JSON, base64, SPKI DER, percent-encoding, RFC 3339 time, `Retry-After`.
 
 pub mod base64;
 pub mod cursor;
 pub mod json;
+pub mod percent;
 pub mod retry_after;
 pub mod spki;
 pub mod timestamp;

@@ -1,9 +1,8 @@
 //! What of a sealed request goes on to an upstream besides its body: headers and query (§2.4, §2.5).
 
 use super::allowlist::Rule;
-use super::path::is_unreserved;
-use crate::codec::BufferTooSmall;
 use crate::codec::cursor::Writer;
+use crate::codec::{BufferTooSmall, percent};
 use crate::transport::{is_token, is_token_byte};
 use core::fmt;
 
@@ -156,25 +155,11 @@ pub fn encode_query(
         if index > 0 {
             out.put(b"&");
         }
-        percent_encode(name, &mut out);
+        percent::put(&mut out, name);
         out.put(b"=");
-        percent_encode(value, &mut out);
+        percent::put(&mut out, value);
     }
     out.finish()
-}
-
-fn percent_encode(text: impl Iterator<Item = u8>, out: &mut Writer<'_>) {
-    /// 0 to 9 and A to F.
-    const fn digit(value: u8) -> u8 {
-        if value < 10 { b'0' | value } else { b'A'.wrapping_add(value.wrapping_sub(10)) }
-    }
-    for byte in text {
-        if is_unreserved(byte) {
-            out.put(&[byte]);
-        } else {
-            out.put(&[b'%', digit(byte >> 4), digit(byte & 15)]);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -306,6 +291,6 @@ mod tests {
         let mut out = [0; 1024];
         let length = encode_query([(all.iter().copied(), [].into_iter())].into_iter(), &mut out).unwrap();
         assert_eq!(length, 66 + 190 * 3 + 1);
-        assert!(out[..length].iter().all(|byte| is_unreserved(*byte) || b"%=".contains(byte)));
+        assert!(out[..length].iter().all(|byte| percent::is_unreserved(*byte) || b"%=".contains(byte)));
     }
 }

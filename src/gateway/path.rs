@@ -1,6 +1,7 @@
 //! Paths that every reader takes for the same (§2.5).
 
 use super::allowlist::RouteError;
+use crate::codec::percent::is_unreserved;
 use core::str;
 
 /// Checks that `path` names one place and no other, however often an upstream decodes or resolves it.
@@ -59,11 +60,6 @@ fn is_dangerous(decoded: char) -> bool {
 const fn is_pchar(byte: u8) -> bool {
     is_unreserved(byte)
         || matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'=' | b':' | b'@')
-}
-
-/// RFC 3986 `unreserved`.
-pub(super) const fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 /// The value of a hexadecimal digit of either case.

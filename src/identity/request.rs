@@ -3,8 +3,8 @@
 use super::IdentityError;
 use super::draft::{Author, Draft, Payload, Plain};
 use crate::codec::cursor::Writer;
+use crate::codec::percent;
 use crate::log::format_as;
-use crate::token::put_percent;
 use core::fmt;
 
 /// A request to the relay: `application/json` where there is a body. The driver adds what authorizes it (§5).
@@ -116,7 +116,7 @@ pub(super) fn get_path<'o>(
 ) -> Result<Request<'o>, IdentityError> {
     let mut path = Writer::new(out);
     path.put(b"/v1/identity/");
-    put_percent(&mut path, address);
+    percent::put(&mut path, address.bytes());
     path.put(behind.as_bytes());
     let target = core::str::from_utf8(path.finish_slice()?).unwrap_or_default();
     Ok(Request { method: "GET", target, body: &[] })

@@ -12,13 +12,18 @@ use crate::crypto::provider::{Aead, CryptoError, Provider};
 use crate::envelope::Traffic;
 use crate::error::{Error, Misuse, Peer};
 use crate::field::{self, Call, Opened, Scope, is_field_name, sealed_len};
-use crate::handshake::key_agreement::Identifier;
 use crate::log::format_as;
 use crate::nonce::{NonceSequence, WireNonce, limit};
 use crate::replay::{Replayed, Window};
 use crate::scheme::Scheme;
 use core::fmt;
 use core::ops::Range;
+
+/// The most bytes of an identifier.
+pub const MAX_IDENTIFIER: usize = 255;
+
+/// An identifier as it came, 1 to 255 bytes: what somebody claims.
+pub type Identifier = heapless::Vec<u8, MAX_IDENTIFIER, u8>;
 
 /// An agreement of the client: it seals fields of requests and opens fields of their responses.
 pub struct Agreement<P: Provider> {

@@ -3,9 +3,9 @@
 use super::TokenError;
 use super::credentials::is_visible;
 use super::pkce::{CodeVerifier, encode};
-use super::request::put_percent;
 use super::text::Text;
 use crate::codec::cursor::Writer;
+use crate::codec::percent;
 use crate::secret::Secret;
 use core::iter;
 
@@ -48,7 +48,7 @@ impl Authorization {
         for (name, value) in pairs {
             let Some(value) = value else { continue };
             url.put(name.as_bytes());
-            put_percent(url, value);
+            percent::put(url, value.bytes());
         }
     }
 

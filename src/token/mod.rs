@@ -48,7 +48,6 @@ pub use lifecycle::Lifecycle;
 pub use need::{Access, Generation, Need, Pending, Stop};
 pub use pkce::{Challenge, CodeVerifier};
 pub use request::Request;
-pub(crate) use request::put_percent;
 pub use retry::{MAX_RETRY_AFTER, Policy};
 
 use crate::codec::BufferTooSmall;

@@ -3,6 +3,7 @@
 use super::TokenError;
 use super::text::Text;
 use crate::codec::base64;
+use crate::codec::percent::is_unreserved;
 use crate::crypto::hash::Sha256;
 use crate::log::format_as;
 use crate::secret::Secret;
@@ -107,11 +108,6 @@ pub(super) fn encode<const N: usize>(bytes: &[u8; 32], to: &mut Text<N>) {
     let text = base64::url_encode_secret(bytes, room.as_mut_bytes()).unwrap_or_default();
     // There is room for 43 characters wherever this is used.
     let _ = to.set(text.bytes());
-}
-
-/// Whether RFC 3986 §2.3 calls it unreserved.
-pub(super) const fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'~' | b'-')
 }
 
 #[cfg(test)]

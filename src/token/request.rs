@@ -1,9 +1,8 @@
 //! What goes to an issuer.
 
 use super::dialect::{Encoding, Endpoint, Field};
-use super::pkce::is_unreserved;
 use crate::codec::cursor::Writer;
-use crate::codec::{BufferTooSmall, json};
+use crate::codec::{BufferTooSmall, json, percent};
 use crate::log::format_as;
 use core::fmt;
 
@@ -70,20 +69,7 @@ pub(super) fn write<'v>(
 fn put(encoding: Encoding, out: &mut Writer<'_>, text: &str) {
     match encoding {
         Encoding::Json => json::put_string(out, text),
-        Encoding::Form => put_percent(out, text),
-    }
-}
-
-/// Puts `text` with everything percent-encoded but what is unreserved: right in a query, in a form and in a path.
-pub(crate) fn put_percent(out: &mut Writer<'_>, text: &str) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or_default();
-    for byte in text.bytes() {
-        if is_unreserved(byte) {
-            out.put(&[byte]);
-        } else {
-            out.put(&[b'%', digit(byte >> 4), digit(byte & 0xf)]);
-        }
+        Encoding::Form => percent::put(out, text.bytes()),
     }
 }
 

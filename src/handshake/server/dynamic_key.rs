@@ -314,7 +314,7 @@ impl DynamicKey {
     #[inline(never)] // one frame less in its caller's
     fn answer(&mut self, message: &AnswerMessage<'_>) -> Result<(), ServerError> {
         let (Some(transcript), Some(choice)) = (self.transcript.take(), &message.choice) else {
-            return Ok(()); // plain mode
+            return Err(ServerError::Misuse(Misuse::WrongTurn.into())); // plain mode has none
         };
         let hash = transcript.finish(&ServerFields {
             public_key: message.public_key,
