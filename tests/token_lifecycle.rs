@@ -645,9 +645,12 @@ impl StateMachineTest for Beside {
             }
             Event::Restart => {
                 device.tokens.restart();
-                device.lost.extend(device.pending.take());
                 (device.audit.failures, device.audit.allowed) = (0, 0);
             }
+        }
+        // Whatever ended the request that was out, such as a token refused for good while it was renewed.
+        if model.flight.is_none() {
+            device.lost.extend(device.pending.take());
         }
         device.check(model);
         (device, model.clone())
