@@ -50,8 +50,11 @@ impl<K> Traffic<K> {
         schedule: &Schedule<P::Prk>,
         (write, iv): (Label, Label),
         aead: Aead,
+        plain: Option<&[u8]>,
     ) -> Result<Self, CryptoError> {
-        Ok(Self { key: schedule.key(provider, write, aead)?, iv: schedule.iv(provider, iv)? })
+        let key = schedule.key_or_plain(provider, write, plain, aead)?;
+        let iv = if plain.is_some() { [0; NONCE_LEN] } else { schedule.iv(provider, iv)? };
+        Ok(Self { key, iv })
     }
 }
 

@@ -26,6 +26,12 @@ pub(crate) fn string(value: Option<Value<'_>>) -> Result<Str<'_>, Error> {
     Ok(required(value)?.string()?)
 }
 
+/// The string that a message must have.
+#[inline(never)] // small: it is called for every string
+pub(crate) fn text<'a>(value: &Option<Value<'a>>) -> Option<Str<'a>> {
+    (*value)?.string().ok()
+}
+
 /// Decodes a nonce into `room`, which has [`MAX_NONCE`] bytes.
 pub(crate) fn nonce<'r>(text: Str<'_>, room: &'r mut [u8; MAX_NONCE]) -> Result<&'r [u8], Error> {
     match text.base64(room) {

@@ -1,8 +1,10 @@
 //! The client's session: it seals requests and opens their responses.
 
 use super::clock::{Expiry, Now};
+use super::server::plain_request_prefix;
 use super::{Mode, SessionId, export};
 use crate::agreement::schedule::{Label, Schedule};
+use crate::codec::BufferTooSmall;
 use crate::codec::json::Str;
 use crate::crypto::provider::{Aead, CryptoError, Provider};
 use crate::envelope::{self, Aad, Answer, Traffic};
@@ -34,24 +36,33 @@ pub struct Keys<P: Provider, const OUTSTANDING: usize> {
 }
 
 impl<P: Provider, const OUTSTANDING: usize> Keys<P, OUTSTANDING> {
-    /// Derives those of every mode but plain (§2.3).
+    /// Derives those of plain mode with its `info`, and those of every other without (§2.3).
     #[inline(never)] // one frame less in its caller's
     pub(crate) fn derive(
         provider: &mut P,
         schedule: &Schedule<P::Prk>,
         aead: Aead,
+        plain: Option<&[u8]>,
     ) -> Result<Self, CryptoError> {
+        let mut random = [0; 4];
+        if plain.is_some() {
+            provider.fill(&mut random)?;
+        }
+        let (prefix, most, binding) = match plain {
+            None => ([0; 4], limit::MESSAGES, ResponseBinding::Request),
+            Some(_) => {
+                let prefix = plain_request_prefix(random);
+                (prefix, limit::PLAIN_REQUESTS, ResponseBinding::NotOwn(prefix))
+            }
+        };
+        let mut traffic = |labels| Traffic::derive(provider, schedule, labels, aead, plain);
         Ok(Self {
-            sealer: Sealer {
-                traffic: Traffic::derive(provider, schedule, Label::CLIENT, aead)?,
-                nonces: NonceSequence::new([0; 4], limit::MESSAGES),
+            sealer: Sealer { traffic: traffic(Label::CLIENT)?, nonces: NonceSequence::new(prefix, most) },
+            opener: Opener { traffic: traffic(Label::SERVER)?, binding, outstanding: Outstanding::new() },
+            exporter: match plain {
+                None => Some(schedule.secret(provider, Label::Exporter)?),
+                Some(_) => None,
             },
-            opener: Opener {
-                traffic: Traffic::derive(provider, schedule, Label::SERVER, aead)?,
-                binding: ResponseBinding::Request,
-                outstanding: Outstanding::new(),
-            },
-            exporter: Some(schedule.secret(provider, Label::Exporter)?),
         })
     }
 }
@@ -76,11 +87,16 @@ impl<const N: usize> Token<N> {
         Self(heapless::Vec::new())
     }
 
-    /// Copies a JSON string, unescaped; `None` when it is longer than `N` bytes.
-    pub(crate) fn copy_json(&mut self, text: Str<'_>) -> Option<()> {
-        self.0.resize_default(text.len()).ok()?;
-        text.copy_to(&mut self.0).ok()?;
-        Some(())
+    /// Copies a JSON string, unescaped.
+    ///
+    /// # Errors
+    /// It is longer than `N` bytes.
+    pub(crate) fn copy_json(&mut self, text: Str<'_>) -> Result<&str, BufferTooSmall> {
+        // There is room: it is the capacity.
+        let _ = self.0.resize_default(N);
+        let length = text.copy_to(&mut self.0)?.len();
+        self.0.truncate(length);
+        Ok(self.as_str())
     }
 
     /// Copies text; `None` when it is longer than `N` bytes.

@@ -95,14 +95,20 @@ pub type SessionId = heapless::String<64, u8>;
 /// Whether `text` has the form of a session id (§2.1).
 #[must_use]
 pub fn is_session_id(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'~' | b'-'))
+    is_made_of(text, 64, b"._~-")
 }
 
 /// Whether `text` has the form of a token (§2.1): `[A-Za-z0-9._~+/=-]{1,4096}`.
 #[must_use]
 pub fn is_token(text: &str) -> bool {
-    (1..=4096).contains(&text.len()) && text.bytes().all(is_token_byte)
+    is_made_of(text, 4096, b"._~+/=-")
+}
+
+/// Whether `text` has at least one and at most `most` characters, all of them letters, digits and `marks`.
+#[inline(never)]
+fn is_made_of(text: &str, most: usize, marks: &[u8]) -> bool {
+    let is_made_of = |byte: u8| byte.is_ascii_alphanumeric() || marks.iter().any(|mark| *mark == byte);
+    (1..=most).contains(&text.len()) && text.bytes().all(is_made_of)
 }
 
 /// Whether a token may hold `byte`.
