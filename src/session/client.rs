@@ -297,12 +297,14 @@ impl<P: Provider, const OUTSTANDING: usize> Opener<P, OUTSTANDING> {
             Answer::Error(_) => return Err(Peer::UnexpectedStatus(status).into()),
         };
         let nonce = envelope.nonce();
-        let (aad, answered) = match self.binding {
+        let mut aad = Aad::session(session_id);
+        let answered = match self.binding {
             ResponseBinding::NotOwn(own) if nonce.prefix() == own => return Err(Peer::Authentication.into()),
-            ResponseBinding::NotOwn(_) => (Aad::session(session_id), self.outstanding.oldest()),
+            ResponseBinding::NotOwn(_) => self.outstanding.oldest(),
             ResponseBinding::Request => {
                 let request = WireNonce::new([0; 4], nonce.counter());
-                (Aad::response(session_id, request, status), Some(nonce.counter()))
+                aad.bind(request, status);
+                Some(nonce.counter())
             }
         };
         let answered = answered.filter(|counter| self.outstanding.contains(*counter));
