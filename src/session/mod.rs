@@ -12,6 +12,7 @@ pub use clock::{Expiry, Now, Uptime};
 pub use server::{ClaimedIdentity, Committed, Opened, ServerSession};
 pub use storage::{Owner, SessionStorage, StorageError, Vault};
 
+use crate::codec::is_made_of;
 use crate::codec::json::Str;
 use crate::crypto::provider::{CryptoError, Provider};
 
@@ -95,20 +96,13 @@ pub type SessionId = heapless::String<64, u8>;
 /// Whether `text` has the form of a session id (§2.1).
 #[must_use]
 pub fn is_session_id(text: &str) -> bool {
-    is_made_of(text, 64, b"._~-")
+    matches!(text.len(), 1..=64) && is_made_of(text.as_bytes(), b"._~-")
 }
 
 /// Whether `text` has the form of a token (§2.1): `[A-Za-z0-9._~+/=-]{1,4096}`.
 #[must_use]
 pub fn is_token(text: &str) -> bool {
-    is_made_of(text, 4096, b"._~+/=-")
-}
-
-/// Whether `text` has at least one and at most `most` characters, all of them letters, digits and `marks`.
-#[inline(never)]
-fn is_made_of(text: &str, most: usize, marks: &[u8]) -> bool {
-    let is_made_of = |byte: u8| byte.is_ascii_alphanumeric() || marks.iter().any(|mark| *mark == byte);
-    (1..=most).contains(&text.len()) && text.bytes().all(is_made_of)
+    matches!(text.len(), 1..=4096) && is_made_of(text.as_bytes(), b"._~+/=-")
 }
 
 /// Whether a token may hold `byte`.

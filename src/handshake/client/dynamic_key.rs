@@ -20,9 +20,7 @@ use crate::handshake::dynamic_key::{AnswerFields, ChoiceFields, ErrorFields, Hel
 use crate::handshake::members::{MAX_NONCE, nonce, server_key};
 use crate::scheme::{NameList, Scheme};
 use crate::session::client::Keys;
-use crate::session::{
-    Expiry, Facts, Mode, Now, Session, copy_bounded, is_session_id, is_token,
-};
+use crate::session::{Expiry, Facts, Mode, Now, Session, copy_bounded, is_session_id, is_token};
 
 /// The messages of Dynamic Key V2 (§2.1) at the client's end.
 #[derive(Debug)]
@@ -195,7 +193,8 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientBinding<P>
         let mut der = [0; Group::MAX_SPKI_LEN];
         let (peer, der) = server_key(answer.public_key().ok_or(malformed)?, sent.group, &mut der)?;
         let mut room = [0; Timestamp::MAX_LEN];
-        let expires_at = answer.expires_at().and_then(|text| text.copy_to(&mut room).ok()).ok_or(malformed)?;
+        let expires_at =
+            answer.expires_at().and_then(|text| text.copy_to(&mut room).ok()).ok_or(malformed)?;
         let Some(transcript) = &sent.transcript else {
             // Plain mode ignores what else there is.
             self.take_facts(&answer, expires_at, None, sent.at)?;

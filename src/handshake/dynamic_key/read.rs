@@ -3,7 +3,9 @@
 use super::super::is_claim;
 #[cfg(doc)]
 use super::super::members::names_at;
-use super::super::members::{MAX_NONCE, Nonce, decode_at, kid, names, nonce, offered, required, string, text};
+use super::super::members::{
+    MAX_NONCE, Nonce, decode_at, kid, names, nonce, offered, required, string, text,
+};
 use crate::codec::json::{self, JsonError, Str, Value};
 use crate::crypto::signature::KeyId;
 use crate::error::{Code, Error, Peer};
