@@ -78,6 +78,7 @@ impl<K> Schedule<K> {
     }
 
     /// The same with the salt of plain mode.
+    #[inline(never)] // one frame less in its caller's
     pub(crate) fn salted<P: Provider<Prk = K>>(
         provider: &mut P,
         salt: &[u8],

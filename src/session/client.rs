@@ -43,7 +43,7 @@ impl<P: Provider, const OUTSTANDING: usize> Keys<P, OUTSTANDING> {
         schedule: &Schedule<P::Prk>,
         aead: Aead,
         plain: Option<&[u8]>,
-    ) -> Result<Self, CryptoError> {
+    ) -> Result<Self, Error> {
         let mut random = [0; 4];
         if plain.is_some() {
             provider.fill(&mut random)?;

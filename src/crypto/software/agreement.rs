@@ -130,7 +130,7 @@ fn generate_p256<R: TryCryptoRng>(rng: &mut R) -> Result<(EphemeralKey, PublicKe
 
 #[cfg_attr(feature = "ffdhe", inline(never))] // one frame less in its caller's
 fn agree_p256(key: &Secret<32>, peer: &PublicKey) -> Result<SharedSecret, CryptoError> {
-    let peer = affine_of(peer)?;
+    let peer = affine_of(peer).map_err(|_| CryptoError::InvalidPublicKey)?;
     let mut shared = multiply(key, Some(&peer)).ok_or(CryptoError::Failed)?;
     let mut x = shared.x();
     let z = SharedSecret::new(&x);

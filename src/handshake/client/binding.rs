@@ -4,7 +4,7 @@ use super::Confirmation;
 use crate::agreement::schedule::Schedule;
 use crate::agreement::transcript::Transcript;
 use crate::codec::spki::{Group, PublicKey};
-use crate::crypto::provider::{CryptoError, Provider};
+use crate::crypto::provider::Provider;
 use crate::error::Error;
 use crate::session::{Mode, Now};
 
@@ -58,7 +58,7 @@ pub trait ClientBinding<P: Provider> {
     ///
     /// # Errors
     /// The provider's.
-    fn keys(&self, provider: &mut P, schedule: &Schedule<P::Prk>) -> Result<Self::Keys, CryptoError>;
+    fn keys(&self, provider: &mut P, schedule: &Schedule<P::Prk>) -> Result<Self::Keys, Error>;
 
     /// Forgets what the answer said: some of it is secret, too.
     fn forget(&mut self);

@@ -219,7 +219,7 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientBinding<P>
         (self.config.mode == Mode::Plain).then(salt)
     }
 
-    fn keys(&self, provider: &mut P, schedule: &Schedule<P::Prk>) -> Result<Self::Keys, CryptoError> {
+    fn keys(&self, provider: &mut P, schedule: &Schedule<P::Prk>) -> Result<Self::Keys, Error> {
         let plain = (self.config.mode == Mode::Plain).then_some(self.config.plain.info);
         Keys::derive(provider, schedule, self.facts.scheme.aead(), plain)
     }

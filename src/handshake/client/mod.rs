@@ -261,6 +261,12 @@ impl<P: Provider, B: ClientBinding<P>> ClientMachine<P, B> {
             Ok(z) => self.keys(provider, z),
             Err(error) => Err(error.into()),
         };
+        self.derived(keys)
+    }
+
+    /// Goes on with the keys, or ends.
+    #[inline(never)] // one frame less in its caller's
+    fn derived(&mut self, keys: Result<B::Keys, Error>) -> Result<(), Error> {
         match keys {
             Ok(keys) => {
                 let signed = self.binding.mode() >= Mode::Pinned;
@@ -299,7 +305,7 @@ impl<P: Provider, B: ClientBinding<P>> ClientMachine<P, B> {
                 return Err(Peer::Downgrade.into());
             }
         }
-        Ok(self.binding.keys(provider, schedule)?)
+        self.binding.keys(provider, schedule)
     }
 
     /// The gateway's signature, to be verified by a key that the client pins.
