@@ -80,11 +80,14 @@ pub struct Facts<const TOKEN: usize> {
 
 /// The bearer token of a session: erased on drop, never printed.
 #[derive(zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
-pub struct Token<const N: usize>(heapless::Vec<u8, N, u16>);
+pub struct Token<const N: usize> {
+    bytes: [u8; N],
+    length: u16,
+}
 
 impl<const N: usize> Token<N> {
     const fn new() -> Self {
-        Self(heapless::Vec::new())
+        Self { bytes: [0; N], length: 0 }
     }
 
     /// Copies a JSON string, unescaped.
@@ -92,24 +95,25 @@ impl<const N: usize> Token<N> {
     /// # Errors
     /// It is longer than `N` bytes.
     pub(crate) fn copy_json(&mut self, text: Str<'_>) -> Result<&str, BufferTooSmall> {
-        // There is room: it is the capacity.
-        let _ = self.0.resize_default(N);
-        let length = text.copy_to(&mut self.0)?.len();
-        self.0.truncate(length);
-        Ok(self.as_str())
+        let copy = text.copy_to(&mut self.bytes)?;
+        // A session's token has 4096 bytes at most: what is longer is refused.
+        self.length = copy.len() as u16;
+        Ok(copy)
     }
 
-    /// Copies text; `None` when it is longer than `N` bytes.
+    /// Copies a token; `None` when it is longer than `N` bytes.
     pub(crate) fn copy(&mut self, text: &str) -> Option<()> {
-        self.0.clear();
-        self.0.extend_from_slice(text.as_bytes()).ok()
+        self.bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        self.length = u16::try_from(text.len()).ok()?;
+        Some(())
     }
 
-    /// The token as text.
+    /// The token.
     #[must_use]
     pub fn as_str(&self) -> &str {
         // It was copied from text.
-        core::str::from_utf8(&self.0).unwrap_or_default()
+        let token = self.bytes.get(..usize::from(self.length)).unwrap_or_default();
+        core::str::from_utf8(token).unwrap_or_default()
     }
 }
 

@@ -121,8 +121,7 @@ fn generate_p256<R: TryCryptoRng>(rng: &mut R) -> Result<(EphemeralKey, PublicKe
     for _ in 0..8 {
         rng.try_fill_bytes(key.as_mut_bytes()).map_err(|_| CryptoError::Random)?;
         if let Some(public) = multiply(&key, None) {
-            let public = PublicKey::of_coordinates(public.x().as_ref(), public.y().as_ref());
-            return Ok((EphemeralKey(Private::P256(key)), public));
+            return Ok((EphemeralKey(Private::P256(key)), public_key(&public)));
         }
     }
     Err(CryptoError::Random)
@@ -131,12 +130,21 @@ fn generate_p256<R: TryCryptoRng>(rng: &mut R) -> Result<(EphemeralKey, PublicKe
 #[cfg_attr(feature = "ffdhe", inline(never))] // one frame less in its caller's
 fn agree_p256(key: &Secret<32>, peer: &PublicKey) -> Result<SharedSecret, CryptoError> {
     let peer = affine_of(peer).map_err(|_| CryptoError::InvalidPublicKey)?;
-    let mut shared = multiply(key, Some(&peer)).ok_or(CryptoError::Failed)?;
-    let mut x = shared.x();
+    multiply(key, Some(&peer)).map(shared_secret).ok_or(CryptoError::Failed)
+}
+
+#[inline(never)] // one frame less in its caller's
+fn shared_secret(mut point: AffinePoint) -> SharedSecret {
+    let mut x = point.x();
     let z = SharedSecret::new(&x);
-    shared.zeroize();
+    point.zeroize();
     x.zeroize();
-    Ok(z)
+    z
+}
+
+#[inline(never)] // one frame less in its caller's
+fn public_key(point: &AffinePoint) -> PublicKey {
+    PublicKey::of_coordinates(point.x().as_ref(), point.y().as_ref())
 }
 
 fn affine_of(key: &PublicKey) -> Result<AffinePoint, CryptoError> {
@@ -155,17 +163,22 @@ pub(super) fn point(key: &PublicKey) -> Result<p256::PublicKey, CryptoError> {
 /// order is prime.
 #[inline(never)] // one frame less in its caller's, and one copy for both
 fn multiply(key: &Secret<32>, point: Option<&AffinePoint>) -> Option<AffinePoint> {
-    let mut scalar = NonZeroScalar::from_repr((*key.as_bytes()).into()).into_option()?;
+    let mut scalar = scalar(key)?;
     let mut product = match point {
         // There may be tables for the generator.
         #[cfg(target_pointer_width = "64")]
         None => ProjectivePoint::mul_by_generator(&scalar),
-        _ => ProjectivePoint::from(point.copied().unwrap_or(AffinePoint::GENERATOR)) * *scalar,
+        _ => ProjectivePoint::from(*point.unwrap_or(&AffinePoint::GENERATOR)) * *scalar,
     };
     scalar.zeroize();
     let affine = to_affine(&product);
     product.zeroize();
     Some(affine)
+}
+
+#[inline(never)] // one frame less in its caller's
+fn scalar(key: &Secret<32>) -> Option<NonZeroScalar> {
+    NonZeroScalar::from_repr((*key.as_bytes()).into()).into_option()
 }
 
 #[inline(never)] // one frame less in its caller's
