@@ -80,13 +80,17 @@ pub(crate) fn kid(value: Value<'_>) -> Result<KeyId, Error> {
     KeyId::parse(text).ok_or(Peer::Malformed.into())
 }
 
-/// The member `identity` of an answer: who signed it, and the signature.
-pub(crate) fn identity(value: Option<Value<'_>>) -> Result<Option<(KeyId, Signature)>, Error> {
-    let Some(value) = value else { return Ok(None) };
-    let [id, text] = value.members(&["kid", "signature"])?;
-    let mut signature = [0; SIGNATURE_LEN];
-    all_of(string(text)?.base64url(&mut signature), SIGNATURE_LEN)?;
-    Ok(Some((kid(required(id)?)?, signature)))
+/// The kid and the signature of an identity, into their place, where a message has one.
+pub(crate) fn identity(
+    value: Option<Value<'_>>,
+    place: &mut Option<(KeyId, Signature)>,
+) -> Result<(), Error> {
+    let Some(value) = value else { return Ok(()) };
+    let mut members = [None; 2];
+    value.find(&["kid", "signature"], &mut members)?;
+    let [id, text] = members;
+    let (_, signature) = place.insert((kid(required(id)?)?, [0; SIGNATURE_LEN]));
+    all_of(string(text)?.base64url(signature), SIGNATURE_LEN)
 }
 
 /// The bytes of which there must be `len`.

@@ -121,12 +121,13 @@ impl Confirmation {
         identity: Option<Value<'_>>,
         mode: Mode,
     ) -> Result<&'p mut Self, Error> {
-        let identity = members::identity(identity)?;
+        let confirmation =
+            place.insert(Self { transcript: [0; HASH_LEN], proof: [0; HASH_LEN], identity: None });
+        members::identity(identity, &mut confirmation.identity)?;
         // Below pinned mode nobody could verify the signature: its kid is in the transcript, and that is all.
-        if mode >= Mode::Pinned && identity.is_none() {
+        if mode >= Mode::Pinned && confirmation.identity.is_none() {
             return Err(Peer::Downgrade.into());
         }
-        let confirmation = place.insert(Self { transcript: [0; HASH_LEN], proof: [0; HASH_LEN], identity });
         members::proof(proof, &mut confirmation.proof)?;
         Ok(confirmation)
     }
