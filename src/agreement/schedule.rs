@@ -142,7 +142,6 @@ impl<K> Schedule<K> {
     ///
     /// # Errors
     /// Those of [`Provider::expand`] and [`Provider::mac`].
-    #[inline(never)] // one frame less in its caller's
     pub fn proof<P: Provider<Prk = K>>(
         &self,
         provider: &mut P,

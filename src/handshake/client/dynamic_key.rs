@@ -240,7 +240,6 @@ impl<const TOKEN: usize, const OUTSTANDING: usize> DynamicKey<'_, TOKEN, OUTSTAN
         self.introduction = None;
     }
 
-    #[inline(never)] // one frame less in its caller's
     fn begin_transcript(&self, public_key: &[u8], nonce: &[u8]) -> Result<Transcript, Error> {
         let config = &self.config;
         let mut room = [0; Scheme::MAX_NAMES_LEN];
