@@ -168,7 +168,7 @@ fn multiply(key: &Secret<32>, point: Option<&AffinePoint>) -> Option<AffinePoint
         // There may be tables for the generator.
         #[cfg(target_pointer_width = "64")]
         None => ProjectivePoint::mul_by_generator(&scalar),
-        _ => ProjectivePoint::from(*point.unwrap_or(&AffinePoint::GENERATOR)) * *scalar,
+        _ => ProjectivePoint::from(*point.unwrap_or(&AffinePoint::GENERATOR)).mul(&scalar),
     };
     scalar.zeroize();
     let affine = to_affine(&product);
