@@ -475,7 +475,7 @@ pub(crate) mod tests {
         Session {
             facts: Facts {
                 id: SessionId::new(),
-                token: Token(heapless::Vec::new()),
+                token: Token::new(),
                 mode: Mode::Confirmed,
                 scheme: Scheme::EcAes1,
                 expiry: Expiry::new(Now::UNKNOWN, Timestamp::from_unix_millis(u64::MAX), None),

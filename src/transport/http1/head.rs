@@ -229,7 +229,6 @@ fn decimal(digits: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::vec::Vec;
 
     fn all<'b>(headers: &[(&'b str, &'b str)]) -> Result<(Framing, [Value<'b>; 2]), Refusal> {
         let fields = headers.iter().map(|(name, value)| Some((name.as_bytes(), value.as_bytes())));
