@@ -15,6 +15,8 @@ mod calls;
 mod grants;
 #[path = "demo/identities.rs"]
 mod identities;
+#[path = "identity/mod.rs"]
+mod identity;
 #[path = "demo/impostors.rs"]
 mod impostors;
 #[path = "demo/middle.rs"]
@@ -37,7 +39,7 @@ use story::Story;
 /// A part of the story; what it returns is why it could not be played to its end.
 type Scene = fn(&Stage, &mut Story) -> Result<(), String>;
 
-const CHAPTERS: [(&str, &[Scene]); 8] = [
+const CHAPTERS: [(&str, &[Scene]); 9] = [
     ("Agree on a key", &[calls::handshakes]),
     ("Seal every message", &[calls::three_views, calls::sealed_refusals]),
     (
@@ -65,6 +67,7 @@ const CHAPTERS: [(&str, &[Scene]); 8] = [
     ),
     ("Who the device is", &[identities::identities]),
     ("Tokens that stay fresh", &[tokens]),
+    ("Identities and what they tell each other", &[packages]),
     ("What weaker modes do not promise", &[impostors::confirmed_limits, impostors::plain_limits]),
 ];
 
@@ -91,6 +94,11 @@ fn main() -> ExitCode {
 
 fn tokens(stage: &Stage, story: &mut Story) -> Result<(), String> {
     services::play(&stage.services, &grants::SCENES, story);
+    Ok(())
+}
+
+fn packages(stage: &Stage, story: &mut Story) -> Result<(), String> {
+    services::play(&stage.services, &identity::SCENES, story);
     Ok(())
 }
 

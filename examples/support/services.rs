@@ -1,9 +1,12 @@
 //! An issuer of tokens and a relay of identities, in one gateway on a free loopback port.
 
 use crate::story::Story;
+use crate::support::Clock;
 use crate::support::tcp::{Dial, Origin};
+use dynamic_key::jose::jwt::Times;
+use dynamic_key::jose::{Hs256Key, api_key};
 use dynamic_key::transport::http1::Http1;
-use dynamic_key_gateway::{Config, Server, issuer};
+use dynamic_key_gateway::{Config, Server, issuer, relay};
 use std::fmt::{Debug, Display};
 use std::future::pending;
 use std::net::SocketAddr;
@@ -21,6 +24,8 @@ pub(crate) type Wire<'s> = Http1<'s, Dial>;
 pub(crate) struct Services {
     pub(crate) address: SocketAddr,
     pub(crate) origin: Origin,
+    /// The API key of the relay's application.
+    api_key: relay::ApiKey,
     folder: PathBuf,
 }
 
@@ -28,15 +33,29 @@ impl Services {
     pub(crate) fn start(runtime: &Runtime) -> Result<Self, String> {
         let folder = std::env::temp_dir().join(format!("dynamic-key-services-{}", std::process::id()));
         std::fs::create_dir_all(&folder).map_err(line)?;
+        let relay = relay::Settings::demo(Some(folder.join("relayed.redb")));
+        let api_key = relay.applications.iter().flat_map(|application| &application.keys).next().cloned();
         let config = Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             issuer: Some(issuer::Settings::demo(folder.join("issued.redb"))),
+            relay: Some(relay),
             ..Config::demo()
         };
         let server = runtime.block_on(Server::bind(config)).map_err(line)?;
         let address = server.local_addr();
         runtime.spawn(server.serve(pending()));
-        Ok(Self { address, origin: Origin::parse(&format!("http://{address}"))?, folder })
+        let origin = Origin::parse(&format!("http://{address}"))?;
+        Ok(Self { address, origin, api_key: api_key.ok_or("the relay has no API key")?, folder })
+    }
+
+    /// A token for the relay, signed by the API key, good for a minute.
+    pub(crate) fn api_token(&self) -> Result<String, String> {
+        let now = Clock::start().now().wall.ok_or("there is no clock")?;
+        let times = Times { issued_at: now, not_before: now, expires: now.saturating_add_secs(60) };
+        let audience = format!("http://{}", self.address);
+        let claims = api_key::Claims { key_id: &self.api_key.id, audience: &audience, times };
+        let key = Hs256Key::from_secret(self.api_key.secret.as_bytes()).map_err(line)?;
+        Ok(api_key::sign(&key, &claims, &mut [0; 512]).map_err(line)?.to_owned())
     }
 
     pub(crate) fn wire(&self) -> Result<Wire<'_>, String> {

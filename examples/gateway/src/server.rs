@@ -185,10 +185,18 @@ impl Server {
         }
         let relay_sweeper =
             self.relay.as_ref().map(|relay| Background(tokio::spawn(relay::sweep(Arc::clone(relay)))));
-        if let Some(relay) = self.relay {
-            router = router.merge(relay::router(relay));
+        if let Some(relay) = &self.relay {
+            router = router.merge(relay::router(Arc::clone(relay)));
         }
+        let shutdown = async {
+            shutdown.await;
+            // Who listens would else listen until its time is up.
+            self.relay.iter().for_each(|relay| relay.end());
+        };
         Http { head, connections, drain }.serve(self.listener, router, shutdown).await;
+        if let Some(relay) = &self.relay {
+            relay.ended(drain).await;
+        }
         drop((sweeper, relay_sweeper, sample));
         info!("stopped");
     }
