@@ -8,6 +8,7 @@ mod access;
 mod event;
 mod identities;
 mod messages;
+mod ops;
 mod reply;
 mod settings;
 mod signed;
@@ -53,6 +54,8 @@ pub(crate) struct Relay {
     limit: Option<SourceLimit>,
     limits: Limits,
     workers: Arc<Semaphore>,
+    /// Whether the self-test has passed.
+    is_sound: bool,
 }
 
 /// What an endpoint answers.
@@ -84,6 +87,7 @@ impl Relay {
             limit: SourceLimit::per_minute(settings.requests_per_minute),
             limits: Limits { body_bytes: settings.body_bytes, ..*limits },
             workers: Arc::new(Semaphore::new(workers)),
+            is_sound: ops::self_test(),
         })
     }
 
@@ -160,7 +164,12 @@ pub(crate) fn router(relay: Arc<Relay>) -> Router {
         };
         router = router.route(path, get(handler));
     }
-    router.with_state(relay)
+    router
+        .route("/ops/health", get(ops::health))
+        .route("/ops/ready", get(ops::ready))
+        .route("/ops/version", get(ops::version))
+        .route("/ops/licenses", get(ops::licenses))
+        .with_state(relay)
 }
 
 async fn serve(

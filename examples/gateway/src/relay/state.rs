@@ -64,6 +64,12 @@ impl State {
         Ok(Self { database })
     }
 
+    /// Whether the database answers.
+    pub(super) fn probe(&self) -> Result<(), Refusal> {
+        self.database.begin_read()?.open_table(IDENTITIES)?;
+        Ok(())
+    }
+
     /// The identity at this address.
     pub(super) fn identity(&self, address: &str) -> Result<Option<Record>, Refusal> {
         let table = self.database.begin_read()?.open_table(IDENTITIES)?;
