@@ -111,13 +111,12 @@ impl From<IdentityError> for Refusal {
     fn from(error: IdentityError) -> Self {
         match error {
             IdentityError::Malformed => Self::Malformed,
-            IdentityError::Address => Self::Foreign,
             IdentityError::Chain(ChainError::Repeated) => Self::Taken,
             IdentityError::Chain(_) => Self::NotCurrent,
             IdentityError::Expired => Self::Expiry,
             IdentityError::BufferTooSmall { .. } => Self::TooLarge,
             IdentityError::Jose(JoseError::Header) => Self::Header,
-            IdentityError::Jose(JoseError::Key) => Self::Key,
+            IdentityError::Address | IdentityError::Jose(JoseError::Key) => Self::Key,
             IdentityError::Jose(JoseError::Authentication) => Self::Signature,
             _ => Self::Internal,
         }

@@ -17,6 +17,7 @@ mod messages;
 mod ops;
 mod pages;
 mod rotation;
+mod secrecy;
 #[path = "../server/support/mod.rs"]
 #[allow(dead_code, unused_imports, unreachable_pub, reason = "shared with the tests of the server")]
 mod server;

@@ -76,7 +76,7 @@ fn a_rotation_is_signed_by_the_current_key_and_by_the_new_one() {
     with("encPubKey", &next.jws(&new, now(), &to_link, &encryption)).refused(400, 40_002);
     with("encPubKey", &next.jws(&new, now() - 400, &to_key, &encryption)).refused(400, 40_003);
     let elsewhere = format!("x{new}");
-    with("encPubKey", &next.jws(&elsewhere, now(), &to_key, &encryption)).refused(403, 40_302);
+    with("encPubKey", &next.jws(&elsewhere, now(), &to_key, &encryption)).refused(400, 40_004);
     // An encryption key older than the one that is there.
     with("encPubKey", &next.jws(&new, now() - 100, &to_key, &encryption)).refused(409, 40_903);
     relay.send("POST", &good.target, Some(&relay.other), &good.body).refused(403, 40_302);
