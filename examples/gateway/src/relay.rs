@@ -24,6 +24,7 @@ use crate::limit::SourceLimit;
 use crate::{StartError, now};
 use access::{Access, Caller};
 use axum::Router;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Request, State as Extract};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -158,8 +159,10 @@ pub(crate) fn router(relay: Arc<Relay>) -> Router {
     for (path, action) in got {
         let handler = async move |Extract(relay): Extract<Arc<Relay>>,
                                   Extension(Peer(peer)): Extension<Peer>,
-                                  Path(id): Path<String>,
+                                  id: Result<Path<String>, PathRejection>,
                                   request: Request| {
+            // What is no address is nobody's.
+            let id = id.map_or_else(|_| String::new(), |Path(id)| id);
             serve(relay, peer, path, action, Some(id), request).await
         };
         router = router.route(path, get(handler));

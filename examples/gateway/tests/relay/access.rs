@@ -124,6 +124,28 @@ fn too_many_requests_are_put_off() {
 }
 
 #[test]
+fn pages_of_the_origins_that_are_named_may_ask() {
+    let origin = "https://app.example".to_owned();
+    let config = Config { relay: Some(settings()), cors_origins: vec![origin.clone()], ..demo() };
+    let gateway = Running::start(config);
+    let ask = |origin: &str, path: &str| {
+        let headers = [
+            ("Origin", origin),
+            ("Access-Control-Request-Method", "POST"),
+            ("Access-Control-Request-Headers", "authorization,content-type"),
+        ];
+        exchange(gateway.address, "OPTIONS", path, &headers, b"")
+    };
+    for path in ["/v1/identity", "/v1/messages/fetch", "/v1/identity/x"] {
+        let allowed = ask(&origin, path);
+        assert_eq!(allowed.header("access-control-allow-origin"), Some(origin.as_str()));
+        let headers = allowed.header("access-control-allow-headers").unwrap();
+        assert!(headers.contains("authorization") && headers.contains("content-type"));
+        assert_eq!(ask("https://evil.example", path).header("access-control-allow-origin"), None);
+    }
+}
+
+#[test]
 fn methods() {
     let relay = Relay::start();
     for (method, path) in PATHS {

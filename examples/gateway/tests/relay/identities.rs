@@ -1,6 +1,6 @@
 //! Registered, published, and what an identity replaces.
 
-use crate::support::{Party, Relay, Written, now, provider, request, settings, unurl, url};
+use crate::support::{Party, Relay, Written, call, now, provider, request, settings, unurl, url};
 use dynamic_key::crypto::Signer;
 use dynamic_key::crypto::software::Software;
 use dynamic_key::identity::profile::Pin;
@@ -267,6 +267,31 @@ fn recovery_data_goes_with_the_keys_that_are_in_it() {
     let third = update(&mut next, start);
     relay.call(&request(&third)).ok(20_017);
     get(&relay.one).ok(20_018);
+}
+
+#[test]
+fn what_is_no_address_is_nobodys() {
+    let relay = Relay::start();
+    for id in ["%ff", "%00", "%2F", "a%20b", "\"", "%C3%A9", "me%2Fmeta", &"a".repeat(4_000)] {
+        relay.send("GET", &format!("/v1/identity/{id}"), Some(&relay.one), "").refused(404, 40_401);
+        relay.send("GET", &format!("/v1/identity/{id}/recovery"), Some(&relay.one), "").refused(404, 40_401);
+    }
+}
+
+#[test]
+fn of_many_registrations_of_a_key_at_once_one_identity_comes() {
+    let relay = Relay::start();
+    let mut party = Party::new();
+    let body = party.registration(now());
+    let addresses: std::collections::BTreeSet<String> = std::thread::scope(|scope| {
+        let register = || {
+            let told = call(relay.address(), &relay.one, &request(&body));
+            told.ok(20_011)["body"]["address"].as_str().unwrap().to_owned()
+        };
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(register)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(addresses.len(), 1, "{addresses:?}");
 }
 
 #[test]

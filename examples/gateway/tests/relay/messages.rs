@@ -1,6 +1,6 @@
 //! Messages: whose they are, for whom, each once.
 
-use crate::support::{Party, Relay, now, request, settings};
+use crate::support::{Party, Relay, call, now, request, settings};
 use dynamic_key::codec::timestamp::Timestamp;
 use dynamic_key::identity::Duplicates;
 use dynamic_key::identity::message::{self, Ask, Message, Messages};
@@ -73,6 +73,26 @@ fn the_same_again_is_taken_and_not_delivered_again() {
     let told = relay.call(&request(&bob.fetch(&Ask::default())));
     assert_eq!(told.ids(), ["a", "b", "a"]);
     assert!(relay.call(&request(&carol.fetch(&Ask::default()))).messages().is_empty());
+}
+
+#[test]
+fn of_the_same_many_times_at_once_one_is_delivered() {
+    let relay = Relay::start();
+    let (mut alice, mut bob) = (relay.join(), relay.join());
+    let to = bob.me.address().to_owned();
+    let sent: Vec<_> = (0..4).map(|id| alice.message(&to, &format!("m{id}"))).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                sent.iter().for_each(|sent| {
+                    call(relay.address(), &relay.one, &request(sent)).ok(20_021);
+                });
+            });
+        }
+    });
+    let mut ids = relay.call(&request(&bob.fetch(&Ask::default()))).ids();
+    ids.sort();
+    assert_eq!(ids, ["m0", "m1", "m2", "m3"]);
 }
 
 #[test]
