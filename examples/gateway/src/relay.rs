@@ -10,6 +10,7 @@ mod identities;
 mod listen;
 mod listeners;
 mod messages;
+mod ops;
 mod recent;
 mod reply;
 mod settings;
@@ -28,6 +29,7 @@ use crate::limit::SourceLimit;
 use crate::{StartError, now};
 use access::{Access, Caller};
 use axum::Router;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Request, State as Extract};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -63,6 +65,8 @@ pub(crate) struct Relay {
     limit: Option<SourceLimit>,
     limits: Limits,
     workers: Arc<Semaphore>,
+    /// Whether the self-test has passed.
+    is_sound: bool,
 }
 
 /// What an endpoint answers.
@@ -96,6 +100,7 @@ impl Relay {
             limit: SourceLimit::per_minute(settings.requests_per_minute),
             limits: Limits { body_bytes: settings.body_bytes, ..*limits },
             workers: Arc::new(Semaphore::new(workers)),
+            is_sound: ops::self_test(),
         })
     }
 
@@ -180,8 +185,10 @@ pub(crate) fn router(relay: Arc<Relay>) -> Router {
     for (path, action) in got {
         let handler = async move |Extract(relay): Extract<Arc<Relay>>,
                                   Extension(Peer(peer)): Extension<Peer>,
-                                  Path(id): Path<String>,
+                                  id: Result<Path<String>, PathRejection>,
                                   request: Request| {
+            // What is no address is nobody's.
+            let id = id.map_or_else(|_| String::new(), |Path(id)| id);
             serve(relay, peer, path, action, Some(id), request).await
         };
         router = router.route(path, get(handler));
@@ -191,6 +198,10 @@ pub(crate) fn router(relay: Arc<Relay>) -> Router {
         .route("/v1/messages/ws", get(socket::open))
         .route("/v1/customer/{cust}/stream/events", get(stream::events))
         .route("/v1/customer/{cust}/stream/events/listen", get(stream::listen))
+        .route("/ops/health", get(ops::health))
+        .route("/ops/ready", get(ops::ready))
+        .route("/ops/version", get(ops::version))
+        .route("/ops/licenses", get(ops::licenses))
         .with_state(relay)
 }
 

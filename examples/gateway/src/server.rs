@@ -179,6 +179,7 @@ impl Server {
         let Limits { head, connections, drain, .. } = self.shared.limits;
         let sweeper = Background(tokio::spawn(sweep(Arc::clone(&self.shared))));
         let sample = self.sample.map(|sample| Background(tokio::spawn(sample.serve(std::future::pending()))));
+        let cors = self.shared.cors.clone();
         let mut router = api::router(self.shared);
         if let Some(issuer) = self.issuer {
             router = router.merge(issuer::router(issuer));
@@ -186,7 +187,11 @@ impl Server {
         let relay_sweeper =
             self.relay.as_ref().map(|relay| Background(tokio::spawn(relay::sweep(Arc::clone(relay)))));
         if let Some(relay) = &self.relay {
-            router = router.merge(relay::router(Arc::clone(relay)));
+            let relayed = relay::router(Arc::clone(relay));
+            router = router.merge(match cors {
+                Some(cors) => relayed.layer(cors),
+                None => relayed,
+            });
         }
         let shutdown = async {
             shutdown.await;

@@ -97,9 +97,11 @@ pub(super) fn encryption(relay: &Relay, caller: &Caller, body: &[u8]) -> Answer 
     let (next, _) = relay.member(body, "encPubKey")?;
     let author = relay.author(caller, &member)?;
     rotation::key_of(&mut provider(), &member, &author.verified, Use::Encryption)?;
-    let record =
+    let (record, changed) =
         relay.state.update(&author.address, &author.kid, |record| replace(&mut record.encryption, next))?;
-    relay.tell(caller, Kind::EncryptionKey { address: author.address.clone() });
+    if changed {
+        relay.tell(caller, Kind::EncryptionKey { address: author.address.clone() });
+    }
     Ok(Success::new(Done::ENCRYPTION, Some(profile(&author.address, &record, true))))
 }
 
@@ -114,9 +116,11 @@ pub(super) fn metadata(relay: &Relay, caller: &Caller, body: &[u8]) -> Answer {
     }
     let text = String::from_utf8(text).map_err(|_| Refusal::Malformed)?;
     let next = Signed { text, at: member.issued_at().as_unix_secs() };
-    let record =
+    let (record, changed) =
         relay.state.update(&author.address, &author.kid, |record| replace(&mut record.private, next))?;
-    relay.tell(caller, Kind::Metadata { address: author.address.clone() });
+    if changed {
+        relay.tell(caller, Kind::Metadata { address: author.address.clone() });
+    }
     Ok(Success::new(Done::METADATA, Some(profile(&author.address, &record, true))))
 }
 
@@ -132,14 +136,17 @@ pub(super) fn recovery(relay: &Relay, caller: &Caller, body: &[u8]) -> Answer {
     if sealed.split(|byte| *byte == b'.').count() != 5 {
         return Err(Refusal::Malformed);
     }
-    relay.state.update(&author.address, &author.kid, |record| match &mut record.recovery {
-        Some(known) => replace(known, next),
-        none => {
-            *none = Some(next);
-            Ok(())
-        }
-    })?;
-    relay.tell(caller, Kind::Recovery { address: author.address.clone() });
+    let (_, changed) =
+        relay.state.update(&author.address, &author.kid, |record| match &mut record.recovery {
+            Some(known) => replace(known, next),
+            none => {
+                *none = Some(next);
+                Ok(true)
+            }
+        })?;
+    if changed {
+        relay.tell(caller, Kind::Recovery { address: author.address.clone() });
+    }
     Ok(Success::new(Done::RECOVERY, None))
 }
 
@@ -168,13 +175,16 @@ impl Relay {
     }
 }
 
-/// Replaces what was signed before `next`. What comes again is there already.
-fn replace(known: &mut Signed, next: Signed) -> Result<(), Refusal> {
-    if next.at <= known.at && next != *known {
+/// Replaces what was signed before `next`, and tells whether it did: what comes again is there already.
+fn replace(known: &mut Signed, next: Signed) -> Result<bool, Refusal> {
+    if next == *known {
+        return Ok(false);
+    }
+    if next.at <= known.at {
         return Err(Refusal::Older);
     }
     *known = next;
-    Ok(())
+    Ok(true)
 }
 
 /// What is signed, still encoded.

@@ -5,7 +5,6 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use dynamic_key::identity::{ChainError, IdentityError};
 use dynamic_key::jose::JoseError;
-use serde_json::json;
 use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tracing::warn;
@@ -117,13 +116,12 @@ impl From<IdentityError> for Refusal {
     fn from(error: IdentityError) -> Self {
         match error {
             IdentityError::Malformed => Self::Malformed,
-            IdentityError::Address => Self::Foreign,
             IdentityError::Chain(ChainError::Repeated) => Self::Taken,
             IdentityError::Chain(_) => Self::NotCurrent,
             IdentityError::Expired => Self::Expiry,
             IdentityError::BufferTooSmall { .. } => Self::TooLarge,
             IdentityError::Jose(JoseError::Header) => Self::Header,
-            IdentityError::Jose(JoseError::Key) => Self::Key,
+            IdentityError::Address | IdentityError::Jose(JoseError::Key) => Self::Key,
             IdentityError::Jose(JoseError::Authentication) => Self::Signature,
             _ => Self::Internal,
         }
@@ -173,9 +171,11 @@ impl Reply {
             Ok(success) => (StatusCode::OK, success.done.0, of_success(success, &transaction)),
             Err(refusal) => {
                 let (status, code, err) = refusal.parts();
-                let text =
-                    json!({"status": status.as_u16(), "code": code, "err": err, "txnID": &transaction});
-                (status, code, text.to_string())
+                let status_code = status.as_u16();
+                let text = format!(
+                    r#"{{"status":{status_code},"code":{code},"err":"{err}","txnID":"{transaction}"}}"#
+                );
+                (status, code, text)
             }
         };
         Self { status, code, transaction, text, refusal: outcome.err() }

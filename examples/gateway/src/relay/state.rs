@@ -64,6 +64,12 @@ impl State {
         Ok(Self { database })
     }
 
+    /// Whether the database answers.
+    pub(super) fn probe(&self) -> Result<(), Refusal> {
+        self.database.begin_read()?.open_table(IDENTITIES)?;
+        Ok(())
+    }
+
     /// The identity at this address.
     pub(super) fn identity(&self, address: &str) -> Result<Option<Record>, Refusal> {
         let table = self.database.begin_read()?.open_table(IDENTITIES)?;
@@ -114,22 +120,25 @@ impl State {
         Ok((address.to_owned(), true))
     }
 
-    /// Changes an identity whose current key still is `signer`. What `change` refuses changes nothing.
+    /// Changes an identity whose current key still is `signer`, and tells whether it did: `change` may have found all as it is to
+    /// be. What it refuses changes nothing.
     pub(super) fn update(
         &self,
         address: &str,
         signer: &KeyId,
-        change: impl FnOnce(&mut Record) -> Result<(), Refusal>,
-    ) -> Result<Record, Refusal> {
+        change: impl FnOnce(&mut Record) -> Result<bool, Refusal>,
+    ) -> Result<(Record, bool), Refusal> {
         let write = self.database.begin_write()?;
         let mut record = current(&write, address, signer)?;
-        change(&mut record)?;
-        put(&write, address, signer.as_str(), &record)?;
-        write.commit()?;
-        Ok(record)
+        let changed = change(&mut record)?;
+        if changed {
+            put(&write, address, signer.as_str(), &record)?;
+            write.commit()?;
+        }
+        Ok((record, changed))
     }
 
-    /// As [`State::update`], for another signing key: of two successors of a key one comes first, and the other is none.
+    /// Gives an identity whose current key still is `signer` another signing key: of two successors of a key one comes first, and the other is none.
     pub(super) fn rotate(
         &self,
         address: &str,
