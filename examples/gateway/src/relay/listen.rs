@@ -110,3 +110,75 @@ async fn answer(relay: &Arc<Relay>, peer: IpAddr, request: Request) -> Answer {
     let seconds = if asker.ask.last.is_some() { Some(0) } else { asker.ask.wait };
     wait(relay, seconds, hints, move |relay| messages::page(relay, &asker)).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Limits;
+    use crate::relay::access::Caller;
+    use crate::relay::reply::{Done, Success};
+    use crate::relay::settings::Settings;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// Plays `read` for a reader who waits an hour at most: how often it has read, and what was read last.
+    fn play(read: impl Fn(&Relay, u32) -> bool + Clone + Send + 'static) -> (u32, bool) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let settings = Settings { wait_seconds: 3_600, ..Settings::demo(None) };
+            let relay = Arc::new(Relay::open(&settings, "relay", None, &Limits::default()).unwrap());
+            let count = Arc::new(AtomicU32::new(0));
+            let counted = Arc::clone(&count);
+            let reading = move |relay: &Relay| {
+                let number = counted.fetch_add(1, Ordering::Relaxed);
+                let ends = read(relay, number).then(|| ("0".to_owned(), "0".to_owned()));
+                Ok(Success { page: ends, ..Success::new(Done::FETCHED, None) })
+            };
+            let waiting = wait(&relay, Some(3_600), Hints::of(&relay, concerns("bob")), reading);
+            let outcome = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+            let page = outcome.expect("it hears of what has come").unwrap().page;
+            (count.load(Ordering::Relaxed), page.is_some())
+        })
+    }
+
+    fn send(relay: &Relay, to: &str) {
+        let caller = Caller { application: "app".into(), customer: "app".into() };
+        let (sender, recipient, id) = ("alice".into(), to.into(), "1".into());
+        relay.tell(&caller, Kind::Message { sender, recipient, id, bytes: 1 });
+    }
+
+    /// Between the reading that finds nothing and the waiting is where a message is lost, if anywhere.
+    #[test]
+    fn what_comes_right_behind_the_reading_is_heard_of() {
+        let read = |relay: &Relay, number| {
+            if number == 0 {
+                send(relay, "bob");
+            }
+            number == 1
+        };
+        assert_eq!(play(read), (2, true));
+    }
+
+    #[test]
+    fn who_has_missed_events_reads_again() {
+        let read = |relay: &Relay, number| {
+            if number == 0 {
+                (0..10_000).for_each(|_| send(relay, "carol"));
+            }
+            number == 1
+        };
+        assert_eq!(play(read), (2, true));
+    }
+
+    #[test]
+    fn all_that_has_come_is_read_once_and_the_end_ends_it() {
+        let read = |relay: &Relay, number| {
+            match number {
+                0 => (0..100).for_each(|_| send(relay, "bob")),
+                1 => relay.end(),
+                _ => {}
+            }
+            false
+        };
+        assert_eq!(play(read), (2, false));
+    }
+}

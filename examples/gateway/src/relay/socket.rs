@@ -4,6 +4,7 @@
 //! takes too long for it is cut off, and finds everything where it was.
 
 use super::access::Caller;
+use super::event::Event;
 use super::listen::{Hints, concerns};
 use super::listeners::Place;
 use super::messages::{self, Asker};
@@ -127,8 +128,7 @@ impl Session {
             () = relay.listeners.ending() => return Err(End::Ending),
         };
         self.place.claim(&asker.address).map_err(End::Refused)?;
-        let mut hints = Hints::of(&relay, concerns(&asker.address));
-        let mut feed = Feed { asker, begun: false };
+        let mut feed = Feed::of(&relay, asker);
         self.pass_on(&mut feed).await?;
 
         let period = Duration::from_secs(settings.ping_seconds.into());
@@ -146,7 +146,7 @@ impl Session {
                     }
                     self.write(Message::Ping(Bytes::new())).await?;
                 }
-                () = hints.next() => self.pass_on(&mut feed).await?,
+                () = feed.hints.next() => self.pass_on(&mut feed).await?,
                 received = self.socket.recv() => {
                     heard = true;
                     if let Some(text) = text(received)? {
@@ -172,7 +172,7 @@ impl Session {
     }
 
     /// Sends all that has come since the last time, page by page, most recent first.
-    async fn pass_on(&mut self, feed: &mut Feed) -> Result<(), End> {
+    async fn pass_on<F>(&mut self, feed: &mut Feed<F>) -> Result<(), End> {
         let mut asker = feed.asker.clone();
         loop {
             let asked = asker.clone();
@@ -224,12 +224,20 @@ impl Session {
     }
 }
 
-/// What an identity has got.
-struct Feed {
+/// What an identity has got, and whether there may be more.
+struct Feed<F> {
+    hints: Hints<F>,
     /// Who asks, from behind the most recent message that it has got.
     asker: Asker,
     /// Whether it has got a page.
     begun: bool,
+}
+
+impl Feed<()> {
+    /// From now on it hears of what comes; what is there has still to be read.
+    fn of(relay: &Relay, asker: Asker) -> Feed<impl Fn(&Event) -> bool + use<>> {
+        Feed { hints: Hints::of(relay, concerns(&asker.address)), asker, begun: false }
+    }
 }
 
 /// A text that was received; `None` for what only says that the client is there.
