@@ -114,7 +114,12 @@ impl<'b> Compact<'b> {
         let (header, rest) = split(message)?;
         let (key, rest) = split(rest)?;
         let (iv, rest) = split(rest)?;
-        let (ciphertext, tag) = split(rest)?;
+        // What the others are, tells their length; the ciphertext is long.
+        let end = rest.len().checked_sub(1 + TAG_TEXT).ok_or(JoseError::Malformed)?;
+        let (ciphertext, tag) = rest.split_at_mut_checked(end).ok_or(JoseError::Malformed)?;
+        let (b'.', tag) = tag.split_first_mut().ok_or(JoseError::Malformed)? else {
+            return Err(JoseError::Malformed);
+        };
         let (wrapped, iv, tag) = (exactly(key)?, exactly(iv)?, exactly(tag)?);
         let header_len = base64::url_decode_in_place(header)?;
         Ok(Self { header, header_len, wrapped, iv, tag, ciphertext })
