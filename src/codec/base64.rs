@@ -97,25 +97,8 @@ pub fn encode<'o>(input: &[u8], out: &'o mut [u8]) -> Result<&'o str, BufferTooS
 /// # Errors
 ///
 /// [`BufferTooSmall`] where the bytes or the text end past the end of the buffer; nothing is written then.
-#[inline(never)] // its loop becomes vectors here, and not in every caller
 pub fn encode_in_place(buffer: &mut [u8], len: usize, at: usize) -> Result<usize, BufferTooSmall> {
-    let end = at.saturating_add(encoded_len(len));
-    let needed = end.max(len);
-    if needed > buffer.len() {
-        return Err(BufferTooSmall { needed });
-    }
-    // From back to front: a chunk goes where it was or behind, and what is still to be read is before it.
-    let mut from = len.wrapping_sub(len % BYTES);
-    let mut to = at.wrapping_add(encoded_len(from));
-    if from < len {
-        encode_tail(buffer, from..len, to..end);
-    }
-    while from > 0 {
-        from = from.wrapping_sub(BYTES);
-        to = to.wrapping_sub(CHARACTERS);
-        encode_chunk(buffer, from, to);
-    }
-    Ok(end)
+    encode_to(buffer, len, at, encoded_len(len))
 }
 
 /// Reads canonical padded base64 (RFC 4648 §4) and writes its bytes at the start of `out`.
@@ -156,15 +139,8 @@ pub fn decode_in_place(text: &mut [u8]) -> Result<usize, Base64Error> {
 pub fn url_encode<'o>(input: &[u8], out: &'o mut [u8]) -> Result<&'o str, BufferTooSmall> {
     let needed = url_encoded_len(input.len());
     let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
-    for (bytes, text) in input.chunks(BYTES).zip(out.chunks_mut(CHARACTERS)) {
-        let mut chunk = [0; BYTES];
-        copy_head(bytes, &mut chunk, bytes.len());
-        let mut characters = [0; CHARACTERS];
-        chunk::put_characters(&chunk::of_bytes(&chunk), &mut characters);
-        for (to, from) in text.iter_mut().zip(characters) {
-            *to = url_character(from);
-        }
-    }
+    copy_head(input, out, input.len());
+    url_encode_in_place(out, input.len())?;
     Ok(core::str::from_utf8(out).unwrap_or_default())
 }
 
@@ -194,25 +170,11 @@ pub fn url_decode<'o>(text: &[u8], out: &'o mut [u8]) -> Result<&'o [u8], Base64
 ///
 /// [`BufferTooSmall`] where the text ends past the end of the buffer; nothing is written then.
 pub fn url_encode_in_place(buffer: &mut [u8], len: usize) -> Result<usize, BufferTooSmall> {
-    let needed = url_encoded_len(len);
-    if needed > buffer.len() {
-        return Err(BufferTooSmall { needed });
+    let end = encode_to(buffer, len, 0, url_encoded_len(len))?;
+    for character in buffer.iter_mut().take(end) {
+        *character = url_character(*character);
     }
-    // From back to front, as in [`encode_in_place`].
-    let mut end = len;
-    while end > 0 {
-        let piece_len = match end % BYTES {
-            0 => BYTES,
-            rest => rest,
-        };
-        let from = end.wrapping_sub(piece_len);
-        let mut piece = [0; BYTES];
-        copy_head(buffer.get(from..).unwrap_or_default(), &mut piece, piece_len);
-        let text = buffer.get_mut(url_encoded_len(from)..).unwrap_or_default();
-        url_encode(piece.get(..piece_len).unwrap_or_default(), text)?;
-        end = from;
-    }
-    Ok(needed)
+    Ok(end)
 }
 
 /// As [`url_decode`], within one buffer: all of `text` is replaced by its bytes, whose number is returned, at the start of
@@ -311,6 +273,29 @@ fn decode_to_front(text: &mut [u8], len: usize) -> Result<usize, Base64Error> {
     Ok(len)
 }
 
+/// Encodes the `len` bytes at the front of `buffer` to the first `text_len` characters of their text, at `at`, in the alphabet
+/// of §4: with all of its padding or without. Returns where it ends.
+#[inline(never)] // its loop becomes vectors here, and not in every caller
+fn encode_to(buffer: &mut [u8], len: usize, at: usize, text_len: usize) -> Result<usize, BufferTooSmall> {
+    let end = at.saturating_add(text_len);
+    let needed = end.max(len);
+    if needed > buffer.len() {
+        return Err(BufferTooSmall { needed });
+    }
+    // From back to front: a chunk goes where it was or behind, and what is still to be read is before it.
+    let mut from = len.wrapping_sub(len % BYTES);
+    let mut to = at.wrapping_add(encoded_len(from));
+    if from < len {
+        encode_tail(buffer, from..len, to..end);
+    }
+    while from > 0 {
+        from = from.wrapping_sub(BYTES);
+        to = to.wrapping_sub(CHARACTERS);
+        encode_chunk(buffer, from, to);
+    }
+    Ok(end)
+}
+
 /// Encodes the chunk of bytes at `from`, to `to`.
 fn encode_chunk(buffer: &mut [u8], from: usize, to: usize) -> Option<()> {
     let groups = chunk::of_bytes(buffer.get(from..)?.first_chunk()?);
@@ -335,7 +320,7 @@ fn decode_chunk(buffer: &mut [u8], from: usize, to: usize, judge: &mut Judge) ->
     Some(())
 }
 
-/// Encodes less than a chunk of bytes, with padding.
+/// Encodes less than a chunk of bytes, with as much of the padding as `to` has room for.
 fn encode_tail(buffer: &mut [u8], from: Range<usize>, to: Range<usize>) {
     let mut chunk = [0; BYTES];
     let len = from.len();

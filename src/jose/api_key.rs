@@ -3,7 +3,7 @@
 
 use super::compact::{Segment, Unsigned, compact_len, signature, split};
 use super::jwt::{self, Authentic, Times};
-use super::{Algorithm, Hs256Key, JoseError, REFUSED_MEMBERS, is_refused};
+use super::{Algorithm, Hs256Key, JoseError, is_refused};
 use crate::codec::cursor::Writer;
 use crate::codec::json::{self, Str, put_string};
 use crate::codec::timestamp::Timestamp;
@@ -141,8 +141,7 @@ impl<'t, 's> Unverified<'t, 's> {
         }
         let mac = signature(segments.signature)?;
         let header = base64::url_decode(segments.header.as_bytes(), scratch)?;
-        let [alg, kid] = json::object(header, &["alg", "kid"])?;
-        let refused = json::object(header, &REFUSED_MEMBERS)?;
+        let [alg, kid, refused @ ..] = json::object(header, header_names!["alg", "kid"])?;
         let (alg, kid) = (jwt::text(alg)?, jwt::text(kid)?);
         if !alg.is_some_and(|alg| alg.is(Algorithm::Hs256.name())) || is_refused(&refused) {
             return Err(JoseError::Header);

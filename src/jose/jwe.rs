@@ -10,12 +10,12 @@ pub mod pbes2;
 
 use self::compact::{Compact, ENC, Frame};
 use super::jwk::{self, Jwk, Use};
-use super::{JoseError, KeyRef, REFUSED_MEMBERS, is_refused, jwt};
+use super::{JoseError, KeyRef, Refused, is_refused, jwt};
 use crate::codec::BufferTooSmall;
 use crate::codec::cursor::Writer;
 use crate::codec::json::{self, Str, Value, put_string};
 use crate::codec::spki::{Group, P256_POINT_LEN, PublicKey};
-use crate::crypto::{KeyWrap, Recipient};
+use crate::crypto::{KeyId, KeyWrap, Recipient};
 use crate::log::format_as;
 use core::fmt;
 
@@ -37,7 +37,8 @@ pub struct Header<'a> {
 /// The header as it is written: `alg`, `enc`, `kid`, `cty` and `epk`.
 struct WithKey<'a> {
     header: &'a Header<'a>,
-    epk: &'a [u8; P256_POINT_LEN],
+    /// x and y of `epk` in base64url: encoded once, for the header is counted before it is written.
+    epk: ([u8; KeyId::LEN], [u8; KeyId::LEN]),
 }
 
 impl Frame for WithKey<'_> {
@@ -53,11 +54,11 @@ impl Frame for WithKey<'_> {
             out.put(br#","cty":"#);
             put_string(out, content_type);
         }
-        let (x, y) = jwk::coordinates(self.epk);
+        let (x, y) = &self.epk;
         out.put(br#","epk":{"kty":"EC","crv":"P-256","x":""#);
-        out.put(&x);
+        out.put(x);
         out.put(br#"","y":""#);
-        out.put(&y);
+        out.put(y);
         out.put(br#""}}"#);
     }
 }
@@ -65,7 +66,7 @@ impl Frame for WithKey<'_> {
 /// The length in characters of a message with so many bytes of plaintext: exactly what [`seal`] needs of the buffer.
 #[must_use]
 pub fn sealed_len(header: &Header<'_>, plaintext: usize) -> usize {
-    compact::sealed_len(WithKey { header, epk: &[0; P256_POINT_LEN] }.len(), plaintext)
+    compact::sealed_len(WithKey { header, epk: ([0; KeyId::LEN], [0; KeyId::LEN]) }.len(), plaintext)
 }
 
 /// Encrypts the `plaintext` bytes at the front of `buffer` into a message there. `z` was agreed on between the ephemeral key
@@ -86,7 +87,7 @@ pub fn seal<'b, P: KeyWrap>(
     plaintext: usize,
 ) -> Result<&'b str, JoseError> {
     let epk = epk.as_bytes().try_into().map_err(|_| JoseError::Key)?;
-    let frame = WithKey { header, epk };
+    let frame = WithKey { header, epk: jwk::coordinates(epk) };
     compact::check_room(frame.len(), buffer, plaintext)?;
     let kek = concat_kdf(provider, z, &[], &[])?;
     compact::seal(provider, kek, &frame, buffer, plaintext)
@@ -138,6 +139,8 @@ pub fn decrypt<'b, P: KeyWrap, R: Recipient<SharedSecret = P::SharedSecret>>(
 pub struct Encrypted<'b> {
     message: Compact<'b>,
     epk: [u8; P256_POINT_LEN],
+    /// Whether the header has `apu` or `apv`.
+    has_parties: bool,
 }
 
 impl<'b> Encrypted<'b> {
@@ -150,8 +153,8 @@ impl<'b> Encrypted<'b> {
     /// the curve is checked by [`Recipient::agree`].
     pub fn parse(buffer: &'b mut [u8]) -> Result<Self, JoseError> {
         let message = Compact::parse(buffer)?;
-        let epk = check(message.header())?;
-        Ok(Self { message, epk })
+        let (epk, has_parties) = check(message.header())?;
+        Ok(Self { message, epk, has_parties })
     }
 
     /// The sender's ephemeral key, for [`Recipient::agree`].
@@ -191,8 +194,12 @@ impl<'b> Encrypted<'b> {
     /// # Errors
     /// [`JoseError::Authentication`] when anything of the message, or the key, is another; [`JoseError::Crypto`].
     pub fn open<P: KeyWrap>(self, provider: &mut P, z: P::SharedSecret) -> Result<&'b mut [u8], JoseError> {
-        let parties = json::object(self.message.header(), &["apu", "apv"])?;
-        let kek = decoded(parties, |apu, apv| concat_kdf(provider, z, apu, apv))??;
+        let kek = if self.has_parties {
+            let parties = json::object(self.message.header(), &["apu", "apv"])?;
+            decoded(parties, |apu, apv| concat_kdf(provider, z, apu, apv))??
+        } else {
+            concat_kdf(provider, z, &[], &[])?
+        };
         self.message.open(provider, kek)
     }
 }
@@ -205,25 +212,28 @@ impl fmt::Debug for Encrypted<'_> {
 
 format_as! { [] Encrypted<'_>, _ => "Encrypted" }
 
-/// Checks the header and returns the point of `epk`.
-fn check(header: &[u8]) -> Result<[u8; P256_POINT_LEN], JoseError> {
-    let [alg, enc, epk, apu, apv] = json::object(header, &["alg", "enc", "epk", "apu", "apv"])?;
-    check_common(header, alg, ALG, enc)?;
-    decoded([apu, apv], |_, _| ())?;
-    jwk::public_point(epk.ok_or(JoseError::Header)?)
+/// Checks the header and returns the point of `epk`, and whether there is an `apu` or `apv`.
+fn check(header: &[u8]) -> Result<([u8; P256_POINT_LEN], bool), JoseError> {
+    let [alg, enc, epk, apu, apv, refused @ ..] =
+        json::object(header, header_names!["alg", "enc", "epk", "apu", "apv"])?;
+    check_common(alg, ALG, enc, &refused)?;
+    let has_parties = apu.or(apv).is_some();
+    if has_parties {
+        decoded([apu, apv], |_, _| ())?;
+    }
+    Ok((jwk::public_point(epk.ok_or(JoseError::Header)?)?, has_parties))
 }
 
 /// Checks what all headers have in common.
 fn check_common(
-    header: &[u8],
     alg: Option<Value<'_>>,
     expected: &str,
     enc: Option<Value<'_>>,
+    refused: &Refused<'_>,
 ) -> Result<(), JoseError> {
-    let refused = json::object(header, &REFUSED_MEMBERS)?;
     let (alg, enc) = (jwt::text(alg)?, jwt::text(enc)?);
     let is = |member: Option<Str<'_>>, expected| member.is_some_and(|member| member.is(expected));
-    let expected = is(alg, expected) && is(enc, ENC) && !is_refused(&refused);
+    let expected = is(alg, expected) && is(enc, ENC) && !is_refused(refused);
     if expected { Ok(()) } else { Err(JoseError::Header) }
 }
 

@@ -4,7 +4,7 @@
 //! `Ok(Some(…))` and [`JoseError::Malformed`].
 
 use super::compact::{Json, Unsigned, compact_len, signature, split};
-use super::{Algorithm, Hs256Key, JoseError, REFUSED_MEMBERS, SigningKey, VerifyingKey, is_refused};
+use super::{Algorithm, Hs256Key, JoseError, SigningKey, VerifyingKey, is_refused};
 use crate::codec::json::{self, Str, Value};
 use crate::codec::timestamp::Timestamp;
 use crate::codec::{BufferTooSmall, base64};
@@ -204,8 +204,7 @@ format_as! { [] Authentic<'_>, _ => "Authentic" }
 
 #[inline(never)] // one frame less in its caller's
 fn check_header(header: &[u8], algorithm: Algorithm, typ: &str) -> Result<(), JoseError> {
-    let [alg, found_typ] = json::object(header, &["alg", "typ"])?;
-    let refused = json::object(header, &REFUSED_MEMBERS)?;
+    let [alg, found_typ, refused @ ..] = json::object(header, header_names!["alg", "typ"])?;
     let is = |member: Option<Value<'_>>, expected: &str| {
         member.and_then(|member| member.string().ok()).is_some_and(|text| text.is(expected))
     };

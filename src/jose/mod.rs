@@ -1,6 +1,14 @@
 //! JOSE without a heap, in the compact form only and with few algorithms (§4): what is signed with which key is the
 //! caller's choice, never the header's.
 
+/// The names of the members that are read of a header, and behind them of those that no header may have (§4), for they would
+/// change what a message means or name a key that nobody trusts: one look at the header finds both.
+macro_rules! header_names {
+    ($($name:literal),+) => {
+        &[$($name,)+ "crit", "zip", "b64", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256"]
+    };
+}
+
 pub mod api_key;
 mod compact;
 #[cfg(feature = "jwe")]
@@ -26,11 +34,11 @@ use crate::crypto::CryptoError;
 use crate::error::{Error, Misuse, Peer};
 use core::fmt;
 
-/// Members that no header may have (§4): they would change what a message means, or name a key that nobody trusts.
-const REFUSED_MEMBERS: [&str; 9] = ["crit", "zip", "b64", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256"];
+/// What a header has of the members that none may have.
+type Refused<'a> = [Option<Value<'a>>; 9];
 
-/// Whether one of [`REFUSED_MEMBERS`] is there.
-fn is_refused(members: &[Option<Value<'_>>; REFUSED_MEMBERS.len()]) -> bool {
+/// Whether one of them is there.
+fn is_refused(members: &Refused<'_>) -> bool {
     members.iter().any(Option::is_some)
 }
 

@@ -243,8 +243,9 @@ format_as! { [] Encrypted<'_>, _ => "Encrypted" }
 
 /// Checks the header and returns its parameters.
 fn check(header: &[u8], most: Iterations) -> Result<Parameters, JoseError> {
-    let [alg, enc, salt, count] = json::object(header, &["alg", "enc", "p2s", "p2c"])?;
-    check_common(header, alg, ALG, enc)?;
+    let [alg, enc, salt, count, refused @ ..] =
+        json::object(header, header_names!["alg", "enc", "p2s", "p2c"])?;
+    check_common(alg, ALG, enc, &refused)?;
     let count = count.ok_or(JoseError::Header)?.integer()?;
     let iterations = u32::try_from(count).ok().and_then(Iterations::new).filter(|count| *count <= most);
     let mut room = [0; MAX_SALT];
