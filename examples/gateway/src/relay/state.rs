@@ -172,3 +172,6 @@ fn put(write: &WriteTransaction, address: &str, kid: &str, record: &Record) -> R
     write.open_table(IDENTITIES)?.insert(address, (kid, text.as_str()))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Messages: whose they are, for whom, each once.
 
-use crate::support::{Party, Relay, call, now, request, settings};
+use crate::support::{Party, Relay, call, now, request, send_short, settings, wait_until};
 use dynamic_key::codec::timestamp::Timestamp;
 use dynamic_key::identity::Duplicates;
 use dynamic_key::identity::message::{self, Ask, Message, Messages};
@@ -168,20 +168,19 @@ fn a_mailbox_has_an_end_and_what_expires_gives_room() {
     let (mut alice, mut bob) = (relay.join(), relay.join());
     let to = bob.me.address().to_owned();
     let mine = alice.me.to_string();
-    let short = now() + 3;
-    let jws = alice.jws(&mine, now(), TARGET, payload(&to, "short", short).as_bytes());
-    relay.post(SEND, &json!({"messages": [jws]}).to_string()).ok(20_021);
+    let mut jws = String::new();
+    let short = send_short(|expires| {
+        jws = alice.jws(&mine, now(), TARGET, payload(&to, "short", expires).as_bytes());
+        relay.post(SEND, &json!({"messages": [jws]}).to_string())
+    });
     relay.call(&request(&alice.message(&to, "a"))).ok(20_021);
     relay.call(&request(&alice.message(&to, "b"))).ok(20_021);
     let over = alice.message(&to, "c");
-    while now() < short {
-        // Full as long as the short one lasts, and at the very end perhaps no more.
-        let told = relay.call(&request(&over));
-        if now() < short {
-            told.refused(409, 40_905);
-        }
-        std::thread::sleep(std::time::Duration::from_millis(100));
+    let told = relay.call(&request(&over));
+    if now() < short {
+        told.refused(409, 40_905);
     }
+    wait_until(short);
     relay.call(&request(&over)).ok(20_021);
     relay.call(&request(&alice.message(&to, "d"))).refused(409, 40_905);
     relay.call(&request(&over)).ok(20_021);
@@ -195,15 +194,22 @@ fn a_mailbox_has_an_end_and_what_expires_gives_room() {
 fn bytes_are_counted_and_messages_bounded() {
     let relay = Relay::with(Settings { bytes_per_identity: 2_000, message_bytes: 1_200, ..settings() });
     let (mut alice, bob) = (relay.join(), relay.join());
-    let mut send = |id: &str, length: usize| {
-        let (to, expires) = (bob.me.address(), Timestamp::from_unix_secs(now() + 60));
+    let mut send = |id: &str, length: usize, expires: u64| {
+        let (to, expires) = (bob.me.address(), Timestamp::from_unix_secs(expires));
         let body = "b".repeat(length);
         let sent =
             alice.ask(now(), |author, out| Message { to, id, expires, body: &body }.begin(author, out));
         relay.call(&request(&sent))
     };
-    send("long", 1_000).refused(413, 41_301);
-    send("a", 400).ok(20_021);
-    send("b", 400).ok(20_021);
-    send("c", 400).refused(409, 40_905);
+    let long = now() + 3_600;
+    send("long", 1_000, long).refused(413, 41_301);
+    send("a", 400, long).ok(20_021);
+    let short = send_short(|expires| send("b", 400, expires));
+    let told = send("c", 400, long);
+    if now() < short {
+        told.refused(409, 40_905);
+    }
+    wait_until(short);
+    send("c", 400, long).ok(20_021);
+    send("d", 400, long).refused(409, 40_905);
 }

@@ -1,6 +1,6 @@
 //! Page by page, back in time.
 
-use crate::support::{Party, Relay, Told, now, request};
+use crate::support::{Party, Relay, Told, now, request, send_short, wait_until};
 use dynamic_key::identity::message::Ask;
 use dynamic_key::identity::response::{Cursor, Pages, Response};
 use serde_json::json;
@@ -9,7 +9,7 @@ const SEND: &str = "/v1/messages/send";
 const TARGET: &str = "/v1/messages/send#messages";
 
 /// Sends messages with these ids in this order, each until then.
-fn send(relay: &Relay, from: &mut Party, to: &Party, messages: &[(String, u64)]) {
+fn send(relay: &Relay, from: &mut Party, to: &Party, messages: &[(String, u64)]) -> Told {
     let mine = from.me.to_string();
     let texts: Vec<String> = messages
         .iter()
@@ -18,7 +18,7 @@ fn send(relay: &Relay, from: &mut Party, to: &Party, messages: &[(String, u64)])
             from.jws(&mine, now(), TARGET, payload.to_string().as_bytes())
         })
         .collect();
-    relay.post(SEND, &json!({ "messages": texts }).to_string()).ok(20_021);
+    relay.post(SEND, &json!({ "messages": texts }).to_string())
 }
 
 fn until(ids: &[&str], expires: u64) -> Vec<(String, u64)> {
@@ -43,10 +43,10 @@ fn cursor(told: &Told, name: &str) -> Option<Cursor> {
 fn all_once_most_recent_first_whatever_comes_and_goes_between() {
     let relay = Relay::start();
     let (mut alice, mut bob) = (relay.join(), relay.join());
-    let (long, short) = (now() + 600, now() + 6);
-    send(&relay, &mut alice, &bob, &until(&["1", "2", "3"], long));
-    send(&relay, &mut alice, &bob, &until(&["4x", "5x"], short));
-    send(&relay, &mut alice, &bob, &until(&["6", "7", "8", "9"], long));
+    let long = now() + 600;
+    send(&relay, &mut alice, &bob, &until(&["1", "2", "3"], long)).ok(20_021);
+    let short = send_short(|expires| send(&relay, &mut alice, &bob, &until(&["4x", "5x"], expires)));
+    send(&relay, &mut alice, &bob, &until(&["6", "7", "8", "9"], long)).ok(20_021);
     let (mut pages, mut ids, mut count) = (Pages::new(), Vec::new(), 0);
     while !pages.is_done() {
         let told =
@@ -56,12 +56,10 @@ fn all_once_most_recent_first_whatever_comes_and_goes_between() {
         count += 1;
         match count {
             // Something new comes, and something that was due goes.
-            1 => send(&relay, &mut alice, &bob, &until(&["new"], long)),
-            2 => {
-                while now() <= short {
-                    std::thread::sleep(std::time::Duration::from_millis(100));
-                }
+            1 => {
+                send(&relay, &mut alice, &bob, &until(&["new"], long)).ok(20_021);
             }
+            2 => wait_until(short),
             _ => {}
         }
     }
@@ -75,16 +73,20 @@ fn all_once_most_recent_first_whatever_comes_and_goes_between() {
 fn a_cursor_outlives_what_it_points_at() {
     let relay = Relay::start();
     let (mut alice, mut bob) = (relay.join(), relay.join());
-    let (long, short) = (now() + 600, now() + 5);
-    send(&relay, &mut alice, &bob, &until(&["1", "2"], long));
-    send(&relay, &mut alice, &bob, &until(&["x"], short));
-    let told = fetch(&relay, &mut bob, Ask { limit: Some(1), ..Ask::default() });
-    let at = cursor(&told, "last").unwrap();
-    while now() <= short {
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    }
+    let long = now() + 600;
+    send(&relay, &mut alice, &bob, &until(&["1", "2"], long)).ok(20_021);
+    // What expires before it is seen is sent again.
+    let (at, short) = loop {
+        let short = send_short(|expires| send(&relay, &mut alice, &bob, &until(&["x"], expires)));
+        let told = fetch(&relay, &mut bob, Ask { limit: Some(1), ..Ask::default() });
+        if told.ids() == ["x"] {
+            break (cursor(&told, "last").unwrap(), short);
+        }
+        wait_until(short);
+    };
+    wait_until(short);
     // Sending sweeps, so it is gone by now.
-    send(&relay, &mut alice, &bob, &until(&["3"], long));
+    send(&relay, &mut alice, &bob, &until(&["3"], long)).ok(20_021);
     assert_eq!(fetch(&relay, &mut bob, Ask { last: Some(at), ..Ask::default() }).ids(), ["2", "1"]);
     assert_eq!(fetch(&relay, &mut bob, Ask { first: Some(at), ..Ask::default() }).ids(), ["3"]);
 }
@@ -97,10 +99,10 @@ fn what_is_behind_a_cursor_can_be_paged_too() {
     let empty = fetch(&relay, &mut bob, Ask::default());
     assert!(empty.messages().is_empty() && empty.json["last"].is_null() && empty.json["first"].is_null());
     assert_eq!(empty.json["continue"], false);
-    send(&relay, &mut alice, &bob, &until(&["1", "2"], long));
+    send(&relay, &mut alice, &bob, &until(&["1", "2"], long)).ok(20_021);
     let first = cursor(&fetch(&relay, &mut bob, Ask::default()), "first");
     assert!(fetch(&relay, &mut bob, Ask { first, ..Ask::default() }).messages().is_empty());
-    send(&relay, &mut alice, &bob, &until(&["3", "4", "5"], long));
+    send(&relay, &mut alice, &bob, &until(&["3", "4", "5"], long)).ok(20_021);
     let limit = Some(2);
     let told = fetch(&relay, &mut bob, Ask { first, limit, ..Ask::default() });
     assert_eq!((told.ids(), &told.json["continue"]), (vec!["5".to_owned(), "4".into()], &true.into()));
@@ -120,7 +122,7 @@ fn pages_have_limits() {
     let ids: Vec<String> = (0..110).map(|id| id.to_string()).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     for part in ids.chunks(50) {
-        send(&relay, &mut alice, &bob, &until(part, now() + 600));
+        send(&relay, &mut alice, &bob, &until(part, now() + 600)).ok(20_021);
     }
     let count = |bob: &mut Party, limit| fetch(&relay, bob, Ask { limit, ..Ask::default() }).messages().len();
     assert_eq!((count(&mut bob, None), count(&mut bob, Some(7))), (32, 7));
