@@ -7,12 +7,17 @@
 mod access;
 mod event;
 mod identities;
+mod listen;
+mod listeners;
 mod messages;
 mod ops;
+mod recent;
 mod reply;
 mod settings;
 mod signed;
+mod socket;
 mod state;
+mod stream;
 
 pub use settings::{ApiKey, Application, Settings};
 
@@ -29,6 +34,8 @@ use axum::extract::{Extension, Path, Request, State as Extract};
 use axum::response::Response;
 use axum::routing::{get, post};
 use event::{Event, Kind};
+use listeners::Listeners;
+use recent::Recent;
 use reply::{Refusal, Reply, Success};
 use state::State;
 use std::borrow::Cow;
@@ -36,7 +43,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, broadcast};
-use tracing::info;
+use tracing::{info, warn};
 
 /// How many events one who listens may be behind.
 const EVENTS: usize = 1_024;
@@ -52,6 +59,9 @@ pub(crate) struct Relay {
     state: State,
     /// What happens, once it is on the disk.
     events: broadcast::Sender<Arc<Event>>,
+    /// What has happened.
+    recent: Recent,
+    listeners: Listeners,
     limit: Option<SourceLimit>,
     limits: Limits,
     workers: Arc<Semaphore>,
@@ -85,6 +95,8 @@ impl Relay {
             access,
             state,
             events: broadcast::channel(EVENTS).0,
+            recent: Recent::new(settings.events),
+            listeners: Listeners::new(settings.listeners, settings.listeners_each),
             limit: SourceLimit::per_minute(settings.requests_per_minute),
             limits: Limits { body_bytes: settings.body_bytes, ..*limits },
             workers: Arc::new(Semaphore::new(workers)),
@@ -92,15 +104,29 @@ impl Relay {
         })
     }
 
-    /// What happens from now on. An event is a hint to look at the database: whoever falls behind misses some.
-    #[expect(dead_code, reason = "for those who listen")]
-    fn events(&self) -> broadcast::Receiver<Arc<Event>> {
-        self.events.subscribe()
+    /// Those who listen are answered and may not listen any more.
+    pub(crate) fn end(&self) {
+        self.listeners.end();
     }
 
-    /// Tells those who listen; there may be none.
+    /// Waits for so long until nobody listens any more.
+    pub(crate) async fn ended(&self, wait: Duration) {
+        if !self.listeners.gone(wait).await {
+            warn!("some who listen were cut off");
+        }
+    }
+
+    /// Remembers what has happened, and tells those who listen; there may be none.
     fn tell(&self, caller: &Caller, kind: Kind) {
-        let _ = self.events.send(Arc::new(Event::new(caller, kind)));
+        let event = self.recent.keep(Event::new(caller, kind));
+        let _ = self.events.send(event);
+    }
+
+    /// Reads a body, within limits of time and size.
+    async fn body(&self, body: axum::body::Body) -> Result<Vec<u8>, Refusal> {
+        let Body { mut buffer, length } = body::read(body, &self.limits, 0).await.ok_or(Refusal::Timeout)?;
+        buffer.truncate(length);
+        Ok(buffer)
     }
 
     /// The address in full: within the relay it may be said without the host.
@@ -168,6 +194,10 @@ pub(crate) fn router(relay: Arc<Relay>) -> Router {
         router = router.route(path, get(handler));
     }
     router
+        .route("/v1/messages/listen", post(listen::listen))
+        .route("/v1/messages/ws", get(socket::open))
+        .route("/v1/customer/{cust}/stream/events", get(stream::events))
+        .route("/v1/customer/{cust}/stream/events/listen", get(stream::listen))
         .route("/ops/health", get(ops::health))
         .route("/ops/ready", get(ops::ready))
         .route("/ops/version", get(ops::version))
@@ -198,21 +228,22 @@ async fn respond(
     let (head, body) = request.into_parts();
     let input = match id {
         Some(id) => id.into_bytes(),
-        None => {
-            let Body { mut buffer, length } =
-                body::read(body, &relay.limits, 0).await.ok_or(Refusal::Timeout)?;
-            buffer.truncate(length);
-            buffer
-        }
+        None => relay.body(body).await?,
     };
     relay.compute(move |relay| action(relay, &relay.access.caller(&head.headers, now())?, &input)).await
 }
 
 /// The answer, which is logged.
 fn finish(peer: IpAddr, endpoint: &'static str, outcome: Answer) -> Response {
-    let Reply { status, code, transaction, response } = Reply::of(outcome);
+    let reply = Reply::of(outcome);
+    note(peer, endpoint, &reply);
+    reply.response()
+}
+
+/// What the log has of an answer.
+fn note(peer: IpAddr, endpoint: &'static str, reply: &Reply) {
+    let Reply { status, code, transaction, .. } = reply;
     info!(%peer, endpoint, status = status.as_u16(), code, transaction, "relay");
-    response
 }
 
 /// Removes what has expired, for ever.

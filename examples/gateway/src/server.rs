@@ -186,14 +186,22 @@ impl Server {
         }
         let relay_sweeper =
             self.relay.as_ref().map(|relay| Background(tokio::spawn(relay::sweep(Arc::clone(relay)))));
-        if let Some(relay) = self.relay {
-            let relayed = relay::router(relay);
+        if let Some(relay) = &self.relay {
+            let relayed = relay::router(Arc::clone(relay));
             router = router.merge(match cors {
                 Some(cors) => relayed.layer(cors),
                 None => relayed,
             });
         }
+        let shutdown = async {
+            shutdown.await;
+            // Who listens would else listen until its time is up.
+            self.relay.iter().for_each(|relay| relay.end());
+        };
         Http { head, connections, drain }.serve(self.listener, router, shutdown).await;
+        if let Some(relay) = &self.relay {
+            relay.ended(drain).await;
+        }
         drop((sweeper, relay_sweeper, sample));
         info!("stopped");
     }

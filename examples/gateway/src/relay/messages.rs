@@ -7,6 +7,7 @@ use super::signed::payload;
 use super::state::mailbox::{Incoming, Page, Part};
 use super::{Answer, Relay, now};
 use dynamic_key::codec::json;
+use dynamic_key::crypto::KeyId;
 use dynamic_key::identity::Unverified;
 use dynamic_key::identity::message::{self, Ask, Messages, Received};
 use dynamic_key::identity::response::Cursor;
@@ -14,8 +15,8 @@ use sha2::{Digest, Sha256};
 
 /// The most messages of one request that sends.
 const MOST: usize = 64;
-/// The messages of a page where nobody says how many, and the most.
-const PAGE: (u32, u32) = (32, 100);
+/// The elements of a page where nobody says how many, and the most.
+pub(super) const LIMIT: (u32, u32) = (32, 100);
 
 /// `POST /v1/messages/send`: all are taken, or none.
 pub(super) fn send(relay: &Relay, caller: &Caller, body: &[u8]) -> Answer {
@@ -35,8 +36,8 @@ pub(super) fn send(relay: &Relay, caller: &Caller, body: &[u8]) -> Answer {
     let places = relay.state.keep(&messages, &relay.settings, now().as_unix_secs())?;
     for (message, place) in messages.into_iter().zip(places) {
         let Incoming { sender, recipient, id, text, .. } = message;
-        if let Some(place) = place {
-            relay.tell(caller, Kind::Message { sender, recipient, id, place, bytes: text.len() });
+        if place.is_some() {
+            relay.tell(caller, Kind::Message { sender, recipient, id, bytes: text.len() });
         }
     }
     Ok(Success::new(Done::SENT, None))
@@ -72,26 +73,31 @@ fn incoming(
 
 /// `POST /v1/messages/fetch`.
 pub(super) fn fetch(relay: &Relay, caller: &Caller, body: &[u8]) -> Answer {
-    let (address, ask) = asked(relay, caller, "/v1/messages/fetch", body)?;
-    page(relay, &address, &ask)
+    page(relay, &asked(relay, caller, "/v1/messages/fetch", body)?)
 }
 
-/// Which identity asks for messages, and for which.
-pub(super) fn asked(
-    relay: &Relay,
-    caller: &Caller,
-    path: &str,
-    body: &[u8],
-) -> Result<(String, Ask), Refusal> {
+/// An identity that asks for messages, and for which.
+#[derive(Clone)]
+pub(super) struct Asker {
+    pub(super) address: String,
+    /// The key with which it has asked.
+    pub(super) kid: KeyId,
+    pub(super) ask: Ask,
+}
+
+/// Who asks for messages.
+pub(super) fn asked(relay: &Relay, caller: &Caller, path: &str, body: &[u8]) -> Result<Asker, Refusal> {
     let request = message::parse_request(path, body)?;
     let author = relay.author(caller, &request)?;
     let ask = Ask::read(&payload(&request, &author.verified)?)?;
-    Ok((author.address, ask))
+    Ok(Asker { address: author.address, kid: author.kid, ask })
 }
 
-/// The page that is asked for.
-pub(super) fn page(relay: &Relay, address: &str, ask: &Ask) -> Answer {
-    let (usual, most) = PAGE;
+/// The page that is asked for, by an identity whose key is still the current one.
+pub(super) fn page(relay: &Relay, asker: &Asker) -> Answer {
+    let Asker { address, kid, ask } = asker;
+    relay.state.still(address, kid)?;
+    let (usual, most) = LIMIT;
     let limit = ask.limit.unwrap_or(usual).min(most);
     if limit == 0 {
         return Err(Refusal::Malformed);
@@ -115,7 +121,7 @@ pub(super) fn cursor(place: u64) -> String {
 }
 
 /// The place of a cursor.
-fn place(text: &Cursor) -> Result<u64, Refusal> {
+pub(super) fn place(text: &Cursor) -> Result<u64, Refusal> {
     let place = u64::from_str_radix(text.as_str(), 16).map_err(|_| Refusal::Malformed)?;
     if cursor(place) == text.as_str() { Ok(place) } else { Err(Refusal::Malformed) }
 }

@@ -24,6 +24,7 @@ impl Done {
     pub(super) const RECOVERED: Self = Self(20_018, "The recovery data.");
     pub(super) const SENT: Self = Self(20_021, "Took the messages.");
     pub(super) const FETCHED: Self = Self(20_022, "Messages, most recent first.");
+    pub(super) const EVENTS: Self = Self(20_031, "Events, most recent first.");
 }
 
 /// An answer to what could be done.
@@ -57,6 +58,7 @@ pub(super) enum Refusal {
     Unauthorized,
     Signature,
     Foreign,
+    Customer,
     NotCurrent,
     NoIdentity,
     NoRecovery,
@@ -68,6 +70,7 @@ pub(super) enum Refusal {
     KeysExhausted,
     TooManyIdentities,
     TooMany(Duration),
+    TooManyListen,
     Internal,
     Unavailable,
 }
@@ -88,6 +91,7 @@ impl Refusal {
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, 40_101, "The request is not authorized."),
             Self::Signature => (StatusCode::FORBIDDEN, 40_301, "A signature is wrong."),
             Self::Foreign => (StatusCode::FORBIDDEN, 40_302, "The identity is another application's."),
+            Self::Customer => (StatusCode::FORBIDDEN, 40_303, "The customer is another."),
             Self::NotCurrent => (StatusCode::CONFLICT, 40_901, "The signing key is not the current one."),
             Self::NoIdentity => (StatusCode::NOT_FOUND, 40_401, "There is no such identity."),
             Self::NoRecovery => (StatusCode::NOT_FOUND, 40_402, "There is no recovery data."),
@@ -101,6 +105,7 @@ impl Refusal {
                 (StatusCode::CONFLICT, 40_907, "The application has too many identities.")
             }
             Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, 42_901, "Too many requests."),
+            Self::TooManyListen => (StatusCode::TOO_MANY_REQUESTS, 42_902, "Too many listen in its name."),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, 50_001, "Internal error."),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, 50_301, "Not now."),
         }
@@ -154,7 +159,9 @@ pub(super) struct Reply {
     pub(super) code: u32,
     /// By which the exchange is known.
     pub(super) transaction: String,
-    pub(super) response: Response,
+    /// JSON.
+    pub(super) text: String,
+    refusal: Option<Refusal>,
 }
 
 impl Reply {
@@ -171,18 +178,23 @@ impl Reply {
                 (status, code, text)
             }
         };
-        let mut response = json(status, text);
+        Self { status, code, transaction, text, refusal: outcome.err() }
+    }
+
+    /// As it is answered over HTTP.
+    pub(super) fn response(self) -> Response {
+        let mut response = json(self.status, self.text);
         let headers = response.headers_mut();
-        match outcome {
-            Err(Refusal::TooMany(wait)) => {
+        match self.refusal {
+            Some(Refusal::TooMany(wait)) => {
                 headers.insert(header::RETRY_AFTER, wait.as_secs().saturating_add(1).into());
             }
-            Err(Refusal::Unauthorized) => {
+            Some(Refusal::Unauthorized) => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             _ => {}
         }
-        Self { status, code, transaction, response }
+        response
     }
 }
 

@@ -42,6 +42,24 @@ pub struct Settings {
     /// The most bytes of a request.
     #[serde(default = "body")]
     pub body_bytes: usize,
+    /// The most who listen at a time.
+    #[serde(default = "listeners")]
+    pub listeners: u32,
+    /// The most of them in the name of one identity, or of one customer.
+    #[serde(default = "eight")]
+    pub listeners_each: u32,
+    /// The longest that a request waits for something to happen, in seconds.
+    #[serde(default = "minute")]
+    pub wait_seconds: u32,
+    /// How often a WebSocket is pinged, in seconds: one that is silent for twice as long is closed.
+    #[serde(default = "half_minute")]
+    pub ping_seconds: u32,
+    /// The longest that a WebSocket lasts, in seconds: then its owner authorizes itself anew.
+    #[serde(default = "hour")]
+    pub socket_seconds: u32,
+    /// The most events of a customer that are remembered.
+    #[serde(default = "events")]
+    pub events: usize,
     /// Requests of one source in a minute; 0 is no limit.
     #[serde(default = "rate")]
     pub requests_per_minute: u32,
@@ -115,6 +133,12 @@ impl Settings {
             keys_per_identity: keys(),
             identities_per_application: identities(),
             body_bytes: body(),
+            listeners: listeners(),
+            listeners_each: eight(),
+            wait_seconds: minute(),
+            ping_seconds: half_minute(),
+            socket_seconds: hour(),
+            events: events(),
             requests_per_minute: 0,
             applications: vec![application],
         }
@@ -134,6 +158,12 @@ impl Settings {
             (self.message_bytes as u64, "message_bytes"),
             (self.keys_per_identity as u64, "keys_per_identity"),
             (self.body_bytes as u64, "body_bytes"),
+            (self.listeners.into(), "listeners"),
+            (self.listeners_each.into(), "listeners_each"),
+            (self.wait_seconds.into(), "wait_seconds"),
+            (self.ping_seconds.into(), "ping_seconds"),
+            (self.socket_seconds.into(), "socket_seconds"),
+            (self.events as u64, "events"),
         ];
         if let Some((_, name)) = sizes.iter().find(|(value, _)| *value == 0) {
             return Err(ConfigError::setting("relay", format_args!("{name} must not be zero")));
@@ -217,6 +247,30 @@ const fn identities() -> u64 {
 
 const fn body() -> usize {
     256 * 1024
+}
+
+const fn listeners() -> u32 {
+    1_024
+}
+
+const fn eight() -> u32 {
+    8
+}
+
+const fn minute() -> u32 {
+    60
+}
+
+const fn half_minute() -> u32 {
+    30
+}
+
+const fn hour() -> u32 {
+    3_600
+}
+
+const fn events() -> usize {
+    1_024
 }
 
 const fn rate() -> u32 {

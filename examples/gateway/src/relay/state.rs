@@ -77,6 +77,13 @@ impl State {
         row.map(|row| record(row.value().1)).transpose()
     }
 
+    /// Whether the current key of the identity at this address still is `signer`.
+    pub(super) fn still(&self, address: &str, signer: &KeyId) -> Result<(), Refusal> {
+        let table = self.database.begin_read()?.open_table(IDENTITIES)?;
+        let row = table.get(address)?.ok_or(Refusal::NoIdentity)?;
+        if row.value().0 == signer.as_str() { Ok(()) } else { Err(Refusal::NotCurrent) }
+    }
+
     /// Registers an identity with its first key. The address is whatever this key was registered as before, and else `address`;
     /// whether it is new is told, too.
     pub(super) fn register(

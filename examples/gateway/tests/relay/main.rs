@@ -13,6 +13,8 @@
 mod access;
 mod durability;
 mod identities;
+mod listen;
+mod listening;
 mod messages;
 mod ops;
 mod pages;
@@ -22,4 +24,6 @@ mod secrecy;
 #[allow(dead_code, unused_imports, unreachable_pub, reason = "shared with the tests of the server")]
 mod server;
 mod settings;
+mod socket;
+mod stream;
 mod support;
