@@ -98,7 +98,13 @@ pub fn encode<'o>(input: &[u8], out: &'o mut [u8]) -> Result<&'o str, BufferTooS
 ///
 /// [`BufferTooSmall`] where the bytes or the text end past the end of the buffer; nothing is written then.
 pub fn encode_in_place(buffer: &mut [u8], len: usize, at: usize) -> Result<usize, BufferTooSmall> {
-    encode_to(buffer, len, at, encoded_len(len))
+    let end = at.saturating_add(encoded_len(len));
+    let needed = end.max(len);
+    if needed > buffer.len() {
+        return Err(BufferTooSmall { needed });
+    }
+    encode_from_back(buffer, len, at..end);
+    Ok(end)
 }
 
 /// Reads canonical padded base64 (RFC 4648 §4) and writes its bytes at the start of `out`.
@@ -124,7 +130,7 @@ pub fn decode<'o>(text: &[u8], out: &'o mut [u8]) -> Result<&'o [u8], Base64Erro
 /// # Errors
 ///
 /// [`Base64Error::Malformed`]; what `text` then holds is of no use.
-#[inline(never)] // as above
+#[inline(never)] // its loop becomes vectors here, and not in every caller
 pub fn decode_in_place(text: &mut [u8]) -> Result<usize, Base64Error> {
     let len = decoded_len(text)?;
     decode_to_front(text, len)
@@ -170,11 +176,13 @@ pub fn url_decode<'o>(text: &[u8], out: &'o mut [u8]) -> Result<&'o [u8], Base64
 ///
 /// [`BufferTooSmall`] where the text ends past the end of the buffer; nothing is written then.
 pub fn url_encode_in_place(buffer: &mut [u8], len: usize) -> Result<usize, BufferTooSmall> {
-    let end = encode_to(buffer, len, 0, url_encoded_len(len))?;
-    for character in buffer.iter_mut().take(end) {
+    let needed = url_encoded_len(len);
+    let text = buffer.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
+    encode_from_back(text, len, 0..needed);
+    for character in text {
         *character = url_character(*character);
     }
-    Ok(end)
+    Ok(needed)
 }
 
 /// As [`url_decode`], within one buffer: all of `text` is replaced by its bytes, whose number is returned, at the start of
@@ -273,27 +281,20 @@ fn decode_to_front(text: &mut [u8], len: usize) -> Result<usize, Base64Error> {
     Ok(len)
 }
 
-/// Encodes the `len` bytes at the front of `buffer` to the first `text_len` characters of their text, at `at`, in the alphabet
-/// of §4: with all of its padding or without. Returns where it ends.
+/// Encodes the first `len` bytes to `text`, which ends behind them.
 #[inline(never)] // its loop becomes vectors here, and not in every caller
-fn encode_to(buffer: &mut [u8], len: usize, at: usize, text_len: usize) -> Result<usize, BufferTooSmall> {
-    let end = at.saturating_add(text_len);
-    let needed = end.max(len);
-    if needed > buffer.len() {
-        return Err(BufferTooSmall { needed });
-    }
+fn encode_from_back(buffer: &mut [u8], len: usize, text: Range<usize>) {
     // From back to front: a chunk goes where it was or behind, and what is still to be read is before it.
     let mut from = len.wrapping_sub(len % BYTES);
-    let mut to = at.wrapping_add(encoded_len(from));
+    let mut to = text.start.wrapping_add(encoded_len(from));
     if from < len {
-        encode_tail(buffer, from..len, to..end);
+        encode_tail(buffer, from..len, to..text.end);
     }
     while from > 0 {
         from = from.wrapping_sub(BYTES);
         to = to.wrapping_sub(CHARACTERS);
         encode_chunk(buffer, from, to);
     }
-    Ok(end)
 }
 
 /// Encodes the chunk of bytes at `from`, to `to`.
@@ -320,7 +321,7 @@ fn decode_chunk(buffer: &mut [u8], from: usize, to: usize, judge: &mut Judge) ->
     Some(())
 }
 
-/// Encodes less than a chunk of bytes, with as much of the padding as `to` has room for.
+/// Encodes less than a chunk of bytes, with padding where there is room for it.
 fn encode_tail(buffer: &mut [u8], from: Range<usize>, to: Range<usize>) {
     let mut chunk = [0; BYTES];
     let len = from.len();

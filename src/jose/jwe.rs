@@ -10,14 +10,16 @@ pub mod pbes2;
 
 use self::compact::{Compact, ENC, Frame};
 use super::jwk::{self, Jwk, Use};
-use super::{JoseError, KeyRef, Refused, is_refused, jwt};
+use super::{JoseError, KeyRef, jwt};
 use crate::codec::BufferTooSmall;
 use crate::codec::cursor::Writer;
 use crate::codec::json::{self, Str, Value, put_string};
 use crate::codec::spki::{Group, P256_POINT_LEN, PublicKey};
 use crate::crypto::{KeyId, KeyWrap, Recipient};
+use crate::jose;
 use crate::log::format_as;
 use core::fmt;
+use core::ops::Range;
 
 /// The value of `alg`, which is the AlgorithmID of Concat KDF, too.
 const ALG: &str = "ECDH-ES+A256KW";
@@ -139,8 +141,8 @@ pub fn decrypt<'b, P: KeyWrap, R: Recipient<SharedSecret = P::SharedSecret>>(
 pub struct Encrypted<'b> {
     message: Compact<'b>,
     epk: [u8; P256_POINT_LEN],
-    /// Whether the header has `apu` or `apv`.
-    has_parties: bool,
+    /// Where `kid`, `cty`, `apu` and `apv` stand in the header, in this order.
+    places: [Option<Range<usize>>; 4],
 }
 
 impl<'b> Encrypted<'b> {
@@ -153,8 +155,8 @@ impl<'b> Encrypted<'b> {
     /// the curve is checked by [`Recipient::agree`].
     pub fn parse(buffer: &'b mut [u8]) -> Result<Self, JoseError> {
         let message = Compact::parse(buffer)?;
-        let (epk, has_parties) = check(message.header())?;
-        Ok(Self { message, epk, has_parties })
+        let (epk, places) = check(message.header())?;
+        Ok(Self { message, epk, places })
     }
 
     /// The sender's ephemeral key, for [`Recipient::agree`].
@@ -170,7 +172,8 @@ impl<'b> Encrypted<'b> {
     /// # Errors
     /// [`JoseError::Malformed`] where it is no string.
     pub fn kid(&self) -> Result<Option<Str<'_>>, JoseError> {
-        self.message.text("kid")
+        let [kid, ..] = &self.places;
+        self.text(kid)
     }
 
     /// `kid` as §4 has it: the key to which the message is encrypted.
@@ -186,7 +189,15 @@ impl<'b> Encrypted<'b> {
     /// # Errors
     /// [`JoseError::Malformed`] where it is no string.
     pub fn content_type(&self) -> Result<Option<Str<'_>>, JoseError> {
-        self.message.text("cty")
+        let [_, content_type, ..] = &self.places;
+        self.text(content_type)
+    }
+
+    /// The string at this place of the header.
+    fn text(&self, place: &Option<Range<usize>>) -> Result<Option<Str<'_>>, JoseError> {
+        let Some(place) = place else { return Ok(None) };
+        let value = self.message.header().get(place.clone()).unwrap_or_default();
+        Ok(Some(json::value(value)?.string()?))
     }
 
     /// Decrypts in place and returns the plaintext. `z` was agreed on with [`Encrypted::epk`].
@@ -194,12 +205,9 @@ impl<'b> Encrypted<'b> {
     /// # Errors
     /// [`JoseError::Authentication`] when anything of the message, or the key, is another; [`JoseError::Crypto`].
     pub fn open<P: KeyWrap>(self, provider: &mut P, z: P::SharedSecret) -> Result<&'b mut [u8], JoseError> {
-        let kek = if self.has_parties {
-            let parties = json::object(self.message.header(), &["apu", "apv"])?;
-            decoded(parties, |apu, apv| concat_kdf(provider, z, apu, apv))??
-        } else {
-            concat_kdf(provider, z, &[], &[])?
-        };
+        let [_, _, apu, apv] = &self.places;
+        let parties = [self.text(apu)?, self.text(apv)?];
+        let kek = decoded(parties, |apu, apv| concat_kdf(provider, z, apu, apv))??;
         self.message.open(provider, kek)
     }
 }
@@ -212,40 +220,36 @@ impl fmt::Debug for Encrypted<'_> {
 
 format_as! { [] Encrypted<'_>, _ => "Encrypted" }
 
-/// Checks the header and returns the point of `epk`, and whether there is an `apu` or `apv`.
-fn check(header: &[u8]) -> Result<([u8; P256_POINT_LEN], bool), JoseError> {
-    let [alg, enc, epk, apu, apv, refused @ ..] =
-        json::object(header, header_names!["alg", "enc", "epk", "apu", "apv"])?;
-    check_common(alg, ALG, enc, &refused)?;
-    let has_parties = apu.or(apv).is_some();
-    if has_parties {
-        decoded([apu, apv], |_, _| ())?;
-    }
-    Ok((jwk::public_point(epk.ok_or(JoseError::Header)?)?, has_parties))
+/// What a header says: the point of `epk`, and the places of [`Encrypted`].
+type Checked = ([u8; P256_POINT_LEN], [Option<Range<usize>>; 4]);
+
+/// Checks the header.
+fn check(header: &[u8]) -> Result<Checked, JoseError> {
+    let [alg, enc, epk, others @ ..] =
+        jose::header(header, &["alg", "enc", "epk", "kid", "cty", "apu", "apv"])?;
+    check_algorithms(alg, ALG, enc)?;
+    let [_, _, apu, apv] = others;
+    decoded([jwt::text(apu)?, jwt::text(apv)?], |_, _| ())?;
+    let point = jwk::public_point(epk.ok_or(JoseError::Header)?)?;
+    Ok((point, others.map(|member| member.map(Value::range))))
 }
 
-/// Checks what all headers have in common.
-fn check_common(
-    alg: Option<Value<'_>>,
-    expected: &str,
-    enc: Option<Value<'_>>,
-    refused: &Refused<'_>,
-) -> Result<(), JoseError> {
+/// Checks what a header says that it is encrypted with.
+fn check_algorithms(alg: Option<Value<'_>>, expected: &str, enc: Option<Value<'_>>) -> Result<(), JoseError> {
     let (alg, enc) = (jwt::text(alg)?, jwt::text(enc)?);
     let is = |member: Option<Str<'_>>, expected| member.is_some_and(|member| member.is(expected));
-    let expected = is(alg, expected) && is(enc, ENC) && !is_refused(refused);
-    if expected { Ok(()) } else { Err(JoseError::Header) }
+    if is(alg, expected) && is(enc, ENC) { Ok(()) } else { Err(JoseError::Header) }
 }
 
 /// Hands what `apu` and `apv` decode to on; nothing where they are absent.
 #[inline(never)] // one frame less in its caller's
 fn decoded<T>(
-    [apu, apv]: [Option<Value<'_>>; 2],
+    [apu, apv]: [Option<Str<'_>>; 2],
     take: impl FnOnce(&[u8], &[u8]) -> T,
 ) -> Result<T, JoseError> {
     let (mut for_apu, mut for_apv) = ([0; MAX_PARTY], [0; MAX_PARTY]);
-    let apu = jwt::text(apu)?.map(|apu| apu.base64url(&mut for_apu)).transpose();
-    let apv = jwt::text(apv)?.map(|apv| apv.base64url(&mut for_apv)).transpose();
+    let apu = apu.map(|apu| apu.base64url(&mut for_apu)).transpose();
+    let apv = apv.map(|apv| apv.base64url(&mut for_apv)).transpose();
     let malformed = |_| JoseError::Malformed;
     Ok(take(apu.map_err(malformed)?.unwrap_or_default(), apv.map_err(malformed)?.unwrap_or_default()))
 }

@@ -1,14 +1,6 @@
 //! JOSE without a heap, in the compact form only and with few algorithms (§4): what is signed with which key is the
 //! caller's choice, never the header's.
 
-/// The names of the members that are read of a header, and behind them of those that no header may have (§4), for they would
-/// change what a message means or name a key that nobody trusts: one look at the header finds both.
-macro_rules! header_names {
-    ($($name:literal),+) => {
-        &[$($name,)+ "crit", "zip", "b64", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256"]
-    };
-}
-
 pub mod api_key;
 mod compact;
 #[cfg(feature = "jwe")]
@@ -29,17 +21,30 @@ pub use key_ref::KeyRef;
 
 use crate::codec::BufferTooSmall;
 use crate::codec::base64::Base64Error;
-use crate::codec::json::{JsonError, Value};
+use crate::codec::json::{self, JsonError, Value};
 use crate::crypto::CryptoError;
 use crate::error::{Error, Misuse, Peer};
 use core::fmt;
 
-/// What a header has of the members that none may have.
-type Refused<'a> = [Option<Value<'a>>; 9];
+/// Members that no header may have (§4): they would change what a message means, or name a key that nobody trusts.
+const REFUSED_MEMBERS: [&str; 9] = ["crit", "zip", "b64", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256"];
 
-/// Whether one of them is there.
-fn is_refused(members: &Refused<'_>) -> bool {
-    members.iter().any(Option::is_some)
+/// The most members of a header that are asked for.
+const MAX_ASKED: usize = 7;
+
+/// The members of these names of a header that has none of [`REFUSED_MEMBERS`], in one pass.
+fn header<'h, const N: usize>(
+    text: &'h [u8],
+    names: &[&str; N],
+) -> Result<[Option<Value<'h>>; N], JoseError> {
+    const { assert!(N <= MAX_ASKED) };
+    // What is left over asks for a member without a name, and nobody looks at it.
+    let mut all = [""; REFUSED_MEMBERS.len() + MAX_ASKED];
+    all.iter_mut().zip(REFUSED_MEMBERS.iter().chain(names)).for_each(|(to, name)| *to = name);
+    let found = json::object(text, &all)?;
+    let (refused, asked) = found.split_first_chunk::<{ REFUSED_MEMBERS.len() }>().ok_or(JoseError::Header)?;
+    let asked = asked.first_chunk().ok_or(JoseError::Header)?;
+    if refused.iter().any(Option::is_some) { Err(JoseError::Header) } else { Ok(*asked) }
 }
 
 /// Why something of JOSE could not be made or was refused.
