@@ -6,6 +6,7 @@
 mod header;
 pub mod http1;
 
+use crate::codec::retry_after::RetryAfter;
 use crate::log::format_as;
 use core::fmt;
 
@@ -128,8 +129,8 @@ pub struct Response<'b> {
     pub status: u16,
     /// Whether the body says that it is `application/json`, with parameters or without.
     pub content_type_is_json: bool,
-    /// `Retry-After` in seconds. The form with a date counts as absent; a number too large as the largest.
-    pub retry_after: Option<u32>,
+    /// `Retry-After`, in seconds or as a date; what is neither counts as absent.
+    pub retry_after: Option<RetryAfter>,
     /// The body: a slice of the caller's buffer, to be opened in place.
     pub body: &'b mut [u8],
 }
