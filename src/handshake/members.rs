@@ -73,7 +73,6 @@ pub(crate) fn proof(text: Str<'_>, place: &mut [u8; HASH_LEN]) -> Result<(), Err
     all_of(text.base64(place), HASH_LEN)
 }
 
-#[inline(never)] // one frame less in its caller's
 pub(crate) fn kid(value: Value<'_>) -> Result<KeyId, Error> {
     let mut room = [0; KeyId::LEN];
     let text = value.string()?.copy_to(&mut room).map_err(|_| Peer::Malformed)?;

@@ -8,7 +8,6 @@ use crate::crypto::provider::CryptoError;
 use crate::log::format_as;
 use crate::secret::Secret;
 use core::fmt;
-use core::ops::Mul;
 #[cfg(target_pointer_width = "64")]
 use p256::elliptic_curve::Group as _;
 use p256::elliptic_curve::point::AffineCoordinates;
@@ -169,7 +168,7 @@ fn multiply(key: &Secret<32>, point: Option<&AffinePoint>) -> Option<AffinePoint
         // There may be tables for the generator.
         #[cfg(target_pointer_width = "64")]
         None => ProjectivePoint::mul_by_generator(&scalar),
-        _ => ProjectivePoint::from(*point.unwrap_or(&AffinePoint::GENERATOR)).mul(*scalar),
+        _ => ProjectivePoint::from(*point.unwrap_or(&AffinePoint::GENERATOR)).mul(&scalar),
     };
     scalar.zeroize();
     let affine = to_affine(&product);
