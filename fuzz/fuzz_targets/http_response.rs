@@ -84,7 +84,7 @@ fn receive(brings: &[u8], portions: &[u8], to_head: bool, room: usize) -> Result
         Ok(response) => Ok(Answer {
             status: response.status,
             json: response.content_type_is_json,
-            retry_after: response.retry_after,
+            retry_after: response.retry_after.and_then(|unread| unread.read()),
             body: response.body.to_vec(),
         }),
         Err(Error::Ended { request_left: true }) => Err(Failed::Ended),

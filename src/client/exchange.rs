@@ -1,7 +1,6 @@
 //! What leaves and what comes back, in the one buffer.
 
 use super::Response;
-use crate::codec::retry_after::RetryAfter;
 use crate::transport::{self, Header};
 use core::ops::Range;
 
@@ -57,7 +56,7 @@ impl Answer {
         let body = range(response.body, base);
         Self {
             status: response.status,
-            retry_after: response.retry_after.and_then(RetryAfter::seconds),
+            retry_after: response.retry_after.and_then(|unread| unread.seconds()),
             body,
         }
     }
