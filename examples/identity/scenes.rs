@@ -45,9 +45,18 @@ pub(crate) fn identities(services: &Services, story: &mut Story) -> Result<(), S
     let element = SecureElement::new(bus).map_err(|trouble| format!("{trouble:?}"))?;
     let signer = element.signer().map_err(|trouble| format!("{trouble:?}"))?;
     let mut cast = registration(services, signer, story).map_err(line)?;
-    for scene in
-        [package, once, denied_and_revoked, listening, passed_on, in_its_name, new_keys, forks, recovery]
-    {
+    for scene in [
+        package,
+        once,
+        denied_and_revoked,
+        listening,
+        passed_on,
+        in_its_name,
+        new_keys,
+        forks,
+        recovery,
+        events,
+    ] {
         if let Err(why) = scene(&mut cast, story) {
             story.broken(&line(why));
         }
@@ -273,4 +282,26 @@ impl<S: Signer> Device<'_, S> {
         let newest = self.take(&page, sender)?.into_iter().next();
         newest.ok_or_else(|| Trouble::Relay("there is no message".into()))
     }
+}
+
+fn events(cast: &mut Cast<'_, '_>, story: &mut Story) -> Outcome {
+    story.scene("What the relay knows", "Who has written to whom, and when: the events of its customer.");
+    let (told, others) = (cast.services.events("demo"), cast.services.events("another"));
+    let (status, told) = told.map_err(Trouble::Relay)?;
+    let told = told.split_once(r#""body":["#).map_or("", |(_, events)| events);
+    let events: Vec<&str> =
+        told.split_inclusive("},").filter(|event| event.contains("message.sent")).collect();
+    story.quote(
+        Look::Wire,
+        "the last of them",
+        events.first().map_or("", |event| event.trim_end_matches(',')),
+    );
+    let secrets = ["recipes", "Feijoada", "ledgers", PASSWORD];
+    story.check(
+        status == 200 && !events.is_empty() && !secrets.iter().any(|secret| told.contains(secret)),
+        format_args!("{} messages among the latest events, and nothing of what they say", events.len()),
+    );
+    let (status, _) = others.map_err(Trouble::Relay)?;
+    story.refusal(status == 403, &format!("the events of another customer: {status}"));
+    Ok(())
 }

@@ -6,6 +6,7 @@ use crate::support::tcp::{Dial, Origin};
 use dynamic_key::jose::jwt::Times;
 use dynamic_key::jose::{Hs256Key, api_key};
 use dynamic_key::transport::http1::Http1;
+use dynamic_key::transport::{Header, Request, Transport as _};
 use dynamic_key_gateway::{Config, Server, issuer, relay};
 use std::fmt::{Debug, Display};
 use std::future::pending;
@@ -56,6 +57,18 @@ impl Services {
         let claims = api_key::Claims { key_id: &self.api_key.id, audience: &audience, times };
         let key = Hs256Key::from_secret(self.api_key.secret.as_bytes()).map_err(line)?;
         Ok(api_key::sign(&key, &claims, &mut [0; 512]).map_err(line)?.to_owned())
+    }
+
+    /// What the relay tells of a customer's latest events: status and body.
+    pub(crate) fn events(&self, customer: &str) -> Result<(u16, String), String> {
+        let token = self.api_token()?;
+        let headers = [Header::bearer(&token).map_err(line)?];
+        let target = format!("/v1/customer/{customer}/stream/events");
+        let mut wire = self.wire()?;
+        wire.send(&Request { method: "GET", target: &target, headers: &headers, body: &[] }).map_err(line)?;
+        let mut buffer = vec![0; 1 << 16];
+        let answer = wire.receive(&mut buffer).map_err(line)?;
+        Ok((answer.status, String::from_utf8_lossy(answer.body).into_owned()))
     }
 
     pub(crate) fn wire(&self) -> Result<Wire<'_>, String> {

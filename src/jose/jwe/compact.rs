@@ -62,7 +62,7 @@ pub(super) fn seal<'b, P: KeyWrap>(
     provider.fill(&mut iv)?;
 
     let message = buffer.get_mut(..needed).ok_or(too_small)?;
-    message.copy_within(..plaintext, prefix_len(json_len));
+    make_room(message, plaintext, prefix_len(json_len));
     let (prefix, content) = message.split_at_mut_checked(prefix_len(json_len)).ok_or(too_small)?;
     let (header_text, rest) =
         prefix.split_at_mut_checked(base64::url_encoded_len(json_len)).ok_or(too_small)?;
@@ -86,6 +86,19 @@ pub(super) fn seal<'b, P: KeyWrap>(
     put_url(&mut out, &tag);
     out.finish()?;
     Ok(core::str::from_utf8(message).unwrap_or_default())
+}
+
+/// Moves the first `len` bytes on by `room`: what `copy_within` does, which may panic as far as the compiler knows.
+fn make_room(message: &mut [u8], len: usize, room: usize) {
+    let mut end = len;
+    while end > 0 {
+        // So few that they do not reach what they are moved to.
+        let start = end.saturating_sub(room);
+        let Some((before, behind)) = message.split_at_mut_checked(start.saturating_add(room)) else { return };
+        let bytes = before.get(start..end).unwrap_or_default();
+        behind.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        end = start;
+    }
 }
 
 /// Puts `bytes` in base64url.

@@ -28,8 +28,9 @@ pub(super) struct Place {
 
 impl Listeners {
     pub(super) fn new(most: u32, most_each: u32) -> Self {
+        let places = usize::try_from(most).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         Self {
-            places: Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS))),
+            places: Arc::new(Semaphore::new(places)),
             most,
             most_each,
             taken: Arc::default(),

@@ -1,6 +1,6 @@
 //! Waiting for messages with one request.
 
-use crate::listening::{PATIENCE, cursor, is_taken, listen, send, until, wait, wait_for_place};
+use crate::listening::{PATIENCE, cursor, is_taken, listen, patient, send, until, wait, wait_for_place};
 use crate::server::read_answer;
 use crate::support::{Party, Relay, now, request, settings};
 use dynamic_key::identity::message::{self, Ask};
@@ -33,12 +33,10 @@ fn what_is_kept_comes_at_once_and_what_comes_is_waited_for() {
     for id in ["1", "2", "3"] {
         send(&relay, &mut alice, &bob, id);
     }
-    let started = Instant::now();
     let told = wait(&relay, &mut bob, None, 60);
     told.ok(20_022);
     assert_eq!(told.ids(), ["3", "2", "1"]);
     assert_eq!(told.json["continue"], false);
-    assert!(started.elapsed() < PATIENCE);
 
     let first = cursor(&told, "first");
     thread::scope(|scope| {
@@ -54,26 +52,29 @@ fn what_is_kept_comes_at_once_and_what_comes_is_waited_for() {
         let told = waiting.join().unwrap();
         assert_eq!(told.ids(), ["4"]);
     });
-    assert!(started.elapsed() < Duration::from_secs(60), "nobody waited to the end");
 }
 
 #[test]
 fn nobody_waits_longer_than_asked_for_or_than_allowed() {
-    let relay = Relay::with(Settings { wait_seconds: 1, ..settings() });
-    let mut bob = relay.join();
-    for (ask, least, most) in [
-        (Ask { wait: Some(0), ..Ask::default() }, 0, 1),
-        (Ask { wait: Some(1), ..Ask::default() }, 1, 9),
-        (Ask { wait: Some(u32::MAX), ..Ask::default() }, 1, 9),
-        (Ask::default(), 1, 9),
-        (Ask { last: Some(Cursor::new("0000000000000001").unwrap()), ..Ask::default() }, 0, 1),
+    let (hour, second) =
+        (Settings { wait_seconds: 3_600, ..settings() }, Settings { wait_seconds: 1, ..settings() });
+    let (hour, second) = (Relay::with(hour), Relay::with(second));
+    let none = Ask::default();
+    let last = Some(Cursor::new("0000000000000001").unwrap());
+    for (relay, ask, least) in [
+        (&hour, Ask { wait: Some(0), ..none }, 0),
+        (&hour, Ask { wait: Some(1), ..none }, 1),
+        (&hour, Ask { last, wait: Some(3_600), ..none }, 0),
+        (&second, Ask { wait: Some(u32::MAX), ..none }, 1),
+        (&second, none, 1),
     ] {
+        let mut bob = relay.join();
         let started = Instant::now();
         let told = relay.call(&request(&listen(&mut bob, &ask)));
         let (json, took) = (told.ok(20_022), started.elapsed());
         assert_eq!((&json["body"], &json["continue"]), (&serde_json::json!([]), &false.into()));
         assert!(json["first"].is_null() && json["last"].is_null());
-        assert!(took >= Duration::from_secs(least) && took <= Duration::from_secs(most), "{ask:?}: {took:?}");
+        assert!(took >= Duration::from_secs(least) && took < PATIENCE, "{ask:?}: {took:?}");
     }
 }
 
@@ -135,12 +136,12 @@ fn who_goes_away_leaves_its_place() {
 
 #[test]
 fn the_end_of_the_relay_is_that_of_waiting() {
-    let mut relay = Relay::with(narrow());
+    let mut relay = patient(narrow());
     let (mut bob, mut carol) = (relay.join(), relay.join());
     let mut stream = waiting(&relay, &mut bob, &mut carol);
     let started = Instant::now();
     relay.gateway.join();
-    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+    assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
     stream.set_nonblocking(false).unwrap();
     let answer = read_answer(&mut stream);
     assert_eq!((answer.status, &answer.json()["body"]), (200, &serde_json::json!([])));

@@ -1,12 +1,27 @@
 //! What the tests of those who listen share: requests to listen, and when somebody does.
 
-use crate::support::{Party, Relay, Told, Written, now, request};
+use crate::server::{Running, demo};
+use crate::support::{ONE, OTHER, Party, Relay, Told, Written, now, request, token};
 use dynamic_key::identity::message::{self, Ask};
 use dynamic_key::identity::response::Cursor;
+use dynamic_key_gateway::Config;
+use dynamic_key_gateway::config::Limits;
+use dynamic_key_gateway::relay::Settings;
 use std::time::{Duration, Instant};
 
 /// Longer than anything takes, and shorter than anybody waits.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A relay in a gateway with these limits.
+pub(crate) fn with_limits(settings: Settings, limits: Limits) -> Relay {
+    let gateway = Running::start(Config { relay: Some(settings), limits, ..demo() });
+    Relay { gateway, one: token("one-key", ONE), other: token("other-key", OTHER) }
+}
+
+/// One that gives requests in flight longer than anybody waits.
+pub(crate) fn patient(settings: Settings) -> Relay {
+    with_limits(settings, Limits { drain: Duration::from_secs(60), ..demo().limits })
+}
 
 /// A request to listen.
 pub(crate) fn listen(party: &mut Party, ask: &Ask) -> Written {

@@ -1,11 +1,10 @@
 //! Messages over a WebSocket, with a client that is not ours.
 
-use crate::listening::{PATIENCE, cursor, listen, send, until, wait};
-use crate::server::{Running, demo};
-use crate::support::{AUDIENCE, ONE, OTHER, Party, Relay, Told, now, request, settings, token_at};
+use crate::listening::{PATIENCE, cursor, listen, patient, send, until, wait, with_limits};
+use crate::server::demo;
+use crate::support::{AUDIENCE, ONE, Party, Relay, Told, now, request, settings, token_at};
 use dynamic_key::codec::timestamp::Timestamp;
 use dynamic_key::identity::message::{self, Ask, Message as Sent};
-use dynamic_key_gateway::Config;
 use dynamic_key_gateway::config::Limits;
 use dynamic_key_gateway::relay::Settings;
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -37,17 +36,17 @@ enum Came {
 impl Socket {
     /// Opens one, or says with which status that was refused.
     fn open(relay: SocketAddr, token: Option<&str>) -> Result<Self, u16> {
+        Self::open_with(relay, token, TcpSocket::new_v4().unwrap())
+    }
+
+    fn open_with(relay: SocketAddr, token: Option<&str>, socket: TcpSocket) -> Result<Self, u16> {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let mut request = "ws://relay/v1/messages/ws".into_client_request().unwrap();
         if let Some(token) = token {
             request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
         }
-        let opened = runtime.block_on(async {
-            let socket = TcpSocket::new_v4().unwrap();
-            // So that what is not read fills it soon.
-            socket.set_recv_buffer_size(4096).unwrap();
-            client_async(request, socket.connect(relay).await.unwrap()).await
-        });
+        let opened =
+            runtime.block_on(async { client_async(request, socket.connect(relay).await.unwrap()).await });
         match opened {
             Ok((stream, response)) => {
                 assert_eq!(response.status(), 101);
@@ -135,12 +134,6 @@ fn is_taken(relay: &Relay) -> bool {
             true
         }
     }
-}
-
-fn with_limits(settings: Settings, limits: Limits) -> Relay {
-    let gateway = Running::start(Config { relay: Some(settings), limits, ..demo() });
-    let token = |id, secret| token_at(id, secret, AUDIENCE, now());
-    Relay { gateway, one: token("one-key", ONE), other: token("other-key", OTHER) }
 }
 
 #[test]
@@ -362,7 +355,7 @@ fn who_is_silent_loses_its_place_and_so_does_who_goes() {
 #[test]
 fn who_does_not_read_is_cut_off_and_finds_everything_where_it_was() {
     const COUNT: usize = 160;
-    let limits = Limits { request: Duration::from_secs(1), ..demo().limits };
+    let limits = Limits { request: Duration::from_secs(3), ..demo().limits };
     let relay = with_limits(Settings { ping_seconds: 3_600, listeners: 1, ..settings() }, limits);
     let (mut alice, mut bob) = (relay.join(), relay.join());
     let (body, expires) = ("x".repeat(40_000), Timestamp::from_unix_secs(now() + 600));
@@ -376,8 +369,12 @@ fn who_does_not_read_is_cut_off_and_finds_everything_where_it_was() {
         relay.call(&sent).ok(20_021);
     }
     let ask = Ask { limit: Some(100), ..Ask::default() };
-    let stuck = Socket::listen(&relay, &mut bob, &ask);
-    until("it has the place", || is_taken(&relay));
+    let small = TcpSocket::new_v4().unwrap();
+    // What is not read fills it soon.
+    small.set_recv_buffer_size(4096).unwrap();
+    let mut stuck = Socket::open_with(relay.address(), Some(&relay.one), small).unwrap();
+    stuck.say(listen(&mut bob, &ask).body);
+    assert!(is_taken(&relay));
     until("it has lost it", || !is_taken(&relay));
     drop(stuck);
     let mut socket = None;
@@ -396,7 +393,7 @@ fn who_does_not_read_is_cut_off_and_finds_everything_where_it_was() {
 
 #[test]
 fn the_end_of_the_relay_is_its_end() {
-    let mut relay = Relay::start();
+    let mut relay = patient(settings());
     let (mut alice, mut bob) = (relay.join(), relay.join());
     let mut proven = Socket::listen(&relay, &mut bob, &Ask::default());
     proven.page();
@@ -409,7 +406,7 @@ fn the_end_of_the_relay_is_its_end() {
         socket.is_closed(CloseCode::Away);
     }
     relay.gateway.join();
-    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+    assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
 }
 
 #[test]

@@ -1,12 +1,11 @@
 //! The events of a customer.
 
-use crate::listening::{PATIENCE, send, until};
+use crate::listening::{send, until};
 use crate::support::{Party, Relay, Told, now, request, settings};
 use dynamic_key::identity::{metadata, recovery, rotation};
 use dynamic_key_gateway::relay::Settings;
 use serde_json::Value;
 use std::thread;
-use std::time::{Duration, Instant};
 
 const EVENTS: &str = "/v1/customer/one/stream/events";
 
@@ -127,7 +126,6 @@ fn what_comes_is_waited_for_if_it_is_asked_for() {
     let (mut alice, bob) = (relay.join(), relay.join());
     let newest = get(&relay, "?limit=1").json["first"].as_str().unwrap().to_owned();
     let listen = |query: &str| get(&relay, &format!("/listen?first={newest}&{query}"));
-    let started = Instant::now();
     assert!(types(&listen("wait=0")).is_empty());
     assert_eq!(
         types(&get(&relay, "/listen?limit=1")),
@@ -135,7 +133,6 @@ fn what_comes_is_waited_for_if_it_is_asked_for() {
         "what is there comes at once"
     );
     assert!(types(&get(&relay, "/listen?last=0000000000000001")).is_empty());
-    assert!(started.elapsed() < PATIENCE);
     thread::scope(|scope| {
         let waiting = scope.spawn(|| {
             loop {
@@ -155,7 +152,6 @@ fn what_comes_is_waited_for_if_it_is_asked_for() {
         assert_eq!(told.json["body"][0]["to"], Value::from(bob.me.address()));
         drop(carol);
     });
-    assert!(started.elapsed() < Duration::from_secs(60));
     let none = listen("type=identity.meta&wait=1");
     assert!(types(&none).is_empty());
 }
