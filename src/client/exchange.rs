@@ -54,11 +54,7 @@ impl Answer {
     /// The answer that came into the buffer that begins at the address `base`.
     pub(super) fn of(response: &transport::Response<'_>, base: usize) -> Self {
         let body = range(response.body, base);
-        Self {
-            status: response.status,
-            retry_after: response.retry_after.and_then(|unread| unread.seconds()),
-            body,
-        }
+        Self { status: response.status, retry_after: response.retry_after.seconds(), body }
     }
 
     /// The answer for the caller, once it was opened.

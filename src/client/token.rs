@@ -168,7 +168,7 @@ fn settle<E, const TOKEN: usize>(
 ) -> Result<(), TokenClientError<E>> {
     match received {
         Ok(transport::Response { status, retry_after, body, .. }) => {
-            let retry_after = retry_after.and_then(|unread| unread.read());
+            let retry_after = retry_after.read();
             Ok(tokens.answer(pending, now, random, Answer { status, retry_after, body })?)
         }
         Err(error) => {

@@ -29,23 +29,29 @@ impl RetryAfter {
     }
 }
 
-/// The value of the field as it came, which nobody has read yet: who asks for seconds alone links no calendar.
+/// The value of the field as it came, which nobody has read yet: who asks for seconds alone links no calendar. One that is absent
+/// is empty.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Unread {
+    /// Zeros are behind it.
     text: [u8; Unread::MAX_LEN],
-    length: u8,
 }
 
 impl Unread {
     /// The length of the longest date: `Wednesday, 06-Nov-94 08:49:37 GMT`.
     pub const MAX_LEN: usize = 33;
 
-    /// Keeps a value; `None` for one that is longer than any date.
+    /// No such field.
+    pub const ABSENT: Self = Self { text: [0; Self::MAX_LEN] };
+
+    /// Keeps a value; one that is longer than any date counts as absent.
     #[must_use]
-    pub fn new(value: &[u8]) -> Option<Self> {
-        let mut text = [0; Self::MAX_LEN];
-        text.get_mut(..value.len())?.copy_from_slice(value);
-        Some(Self { text, length: u8::try_from(value.len()).ok()? })
+    pub fn new(value: &[u8]) -> Self {
+        let mut unread = Self::ABSENT;
+        if let Some(text) = unread.text.get_mut(..value.len()) {
+            text.copy_from_slice(value);
+        }
+        unread
     }
 
     /// As [`RetryAfter::parse`].
@@ -57,11 +63,15 @@ impl Unread {
     /// The seconds; `None` for a date, too.
     #[must_use]
     pub fn seconds(&self) -> Option<u32> {
-        seconds(self.text()).filter(|_| self.length > 0)
+        match self.text() {
+            [] => None,
+            text => seconds(text),
+        }
     }
 
     fn text(&self) -> &[u8] {
-        self.text.get(..self.length.into()).unwrap_or_default()
+        let length = self.text.iter().position(|byte| *byte == 0).unwrap_or(Self::MAX_LEN);
+        self.text.get(..length).unwrap_or_default()
     }
 }
 
@@ -180,7 +190,7 @@ mod tests {
     #[test]
     fn what_was_kept_is_read_as_what_came() {
         for text in ["0", "7", "4294967296", "Sun, 06 Nov 1994 08:49:37 GMT", "", "-1", "é", "1 "] {
-            let unread = Unread::new(text.as_bytes()).unwrap();
+            let unread = Unread::new(text.as_bytes());
             assert_eq!(unread.read(), RetryAfter::parse(text.as_bytes()), "{text:?}");
             let seconds = match unread.read() {
                 Some(RetryAfter::Seconds(seconds)) => Some(seconds),
@@ -190,9 +200,9 @@ mod tests {
         }
         let longest = "Wednesday, 06-Nov-13 08:49:37 GMT";
         assert_eq!(longest.len(), Unread::MAX_LEN);
-        assert!(Unread::new(longest.as_bytes()).is_some_and(|unread| unread.read().is_some()));
-        assert_eq!(Unread::new(format!("{longest} ").as_bytes()), None);
-        assert_eq!(format!("{:?}", Unread::new(b"1\n").unwrap()), "Unread(1\\n)");
+        assert!(Unread::new(longest.as_bytes()).read().is_some());
+        assert_eq!(Unread::new(format!("{longest} ").as_bytes()), Unread::ABSENT);
+        assert_eq!(format!("{:?}", Unread::new(b"1\n")), "Unread(1\\n)");
     }
 
     #[test]

@@ -41,7 +41,7 @@ struct Head {
 pub(super) struct Received {
     pub(super) status: u16,
     pub(super) json: bool,
-    pub(super) retry_after: Option<Unread>,
+    pub(super) retry_after: Unread,
     /// The length of the body, which lies at the front of the buffer.
     pub(super) length: usize,
     /// Whether the stream carries another exchange.
@@ -112,7 +112,7 @@ impl Receiver {
 #[derive(Clone, Copy)]
 struct Others {
     json: bool,
-    retry_after: Option<Unread>,
+    retry_after: Unread,
 }
 
 /// Parses a whole head: minor version, status, fields.
@@ -132,7 +132,7 @@ fn parse_with<'b>(
                 Framing::of(response.headers, ["content-type", "retry-after"])?;
             let others = Others {
                 json: content_type.is_some_and(is_json),
-                retry_after: retry_after.and_then(Unread::new),
+                retry_after: retry_after.map_or(Unread::ABSENT, Unread::new),
             };
             return Ok((version, status, framing, others));
         }
