@@ -12,6 +12,7 @@
 mod support;
 
 use dynamic_key::client::{Client, ClientError, NoAnswer};
+use dynamic_key::codec::retry_after::Unread;
 use dynamic_key::crypto::software::{Identity, PinnedKey, Pins, Software};
 use dynamic_key::crypto::{CryptoError, Signer};
 use dynamic_key::gateway::allowlist::DEFAULT_RULES;
@@ -308,7 +309,7 @@ impl Transport for Direct {
         let (status, body) = &self.answer;
         let room = &mut buffer[..body.len()];
         room.copy_from_slice(body);
-        Ok(Response { status: *status, content_type_is_json: true, retry_after: None, body: room })
+        Ok(Response { status: *status, content_type_is_json: true, retry_after: Unread::ABSENT, body: room })
     }
 }
 

@@ -84,7 +84,7 @@ fn receive(brings: &[u8], portions: &[u8], to_head: bool, room: usize) -> Result
         Ok(response) => Ok(Answer {
             status: response.status,
             json: response.content_type_is_json,
-            retry_after: response.retry_after,
+            retry_after: response.retry_after.read(),
             body: response.body.to_vec(),
         }),
         Err(Error::Ended { request_left: true }) => Err(Failed::Ended),
@@ -208,7 +208,8 @@ fn well_formed(mut input: Input<'_>, portions: &[u8]) {
     } else {
         wire.extend_from_slice(body);
     }
-    let expected = Ok(Answer { status, json, retry_after: retry_after.map(RetryAfter::Seconds), body: body.to_vec() });
+    let expected =
+        Ok(Answer { status, json, retry_after: retry_after.map(RetryAfter::Seconds), body: body.to_vec() });
     for portions in [&[], &[1][..], portions] {
         assert_eq!(receive(&wire, portions, false, longest), expected, "{}", wire.escape_ascii());
         let short = receive(&wire, portions, false, longest - 1);

@@ -1,7 +1,6 @@
 //! What leaves and what comes back, in the one buffer.
 
 use super::Response;
-use crate::codec::retry_after::RetryAfter;
 use crate::transport::{self, Header};
 use core::ops::Range;
 
@@ -55,11 +54,7 @@ impl Answer {
     /// The answer that came into the buffer that begins at the address `base`.
     pub(super) fn of(response: &transport::Response<'_>, base: usize) -> Self {
         let body = range(response.body, base);
-        Self {
-            status: response.status,
-            retry_after: response.retry_after.and_then(RetryAfter::seconds),
-            body,
-        }
+        Self { status: response.status, retry_after: response.retry_after.seconds(), body }
     }
 
     /// The answer for the caller, once it was opened.

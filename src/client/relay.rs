@@ -96,6 +96,7 @@ fn read<E>(answer: transport::Response<'_>) -> Result<Response<'_>, RelayError<E
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::retry_after::Unread;
     use crate::transport::TransportError;
     use std::string::String;
     use std::vec::Vec;
@@ -137,7 +138,7 @@ mod tests {
             let (status, text) = self.answer.ok_or(Broken)?;
             let body = buffer.get_mut(..text.len()).ok_or(Broken)?;
             body.copy_from_slice(text.as_bytes());
-            Ok(transport::Response { status, content_type_is_json: true, retry_after: None, body })
+            Ok(transport::Response { status, content_type_is_json: true, retry_after: Unread::ABSENT, body })
         }
     }
 

@@ -168,6 +168,7 @@ fn settle<E, const TOKEN: usize>(
 ) -> Result<(), TokenClientError<E>> {
     match received {
         Ok(transport::Response { status, retry_after, body, .. }) => {
+            let retry_after = retry_after.read();
             Ok(tokens.answer(pending, now, random, Answer { status, retry_after, body })?)
         }
         Err(error) => {
@@ -204,7 +205,7 @@ impl Drop for Erased<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::retry_after::RetryAfter;
+    use crate::codec::retry_after::Unread;
     use crate::token::{Credentials, Policy, Stop, login, oauth};
     use crate::transport::TransportError;
     use std::string::String;
@@ -252,7 +253,7 @@ mod tests {
             Ok(transport::Response {
                 status,
                 content_type_is_json: true,
-                retry_after: Some(RetryAfter::Seconds(7)),
+                retry_after: Unread::new(b"7"),
                 body,
             })
         }

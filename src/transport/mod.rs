@@ -6,7 +6,7 @@
 mod header;
 pub mod http1;
 
-use crate::codec::retry_after::RetryAfter;
+use crate::codec::retry_after::Unread;
 use crate::log::format_as;
 use core::fmt;
 
@@ -129,8 +129,8 @@ pub struct Response<'b> {
     pub status: u16,
     /// Whether the body says that it is `application/json`, with parameters or without.
     pub content_type_is_json: bool,
-    /// `Retry-After`, in seconds or as a date; what is neither counts as absent.
-    pub retry_after: Option<RetryAfter>,
+    /// `Retry-After`, as it came.
+    pub retry_after: Unread,
     /// The body: a slice of the caller's buffer, to be opened in place.
     pub body: &'b mut [u8],
 }
@@ -216,8 +216,12 @@ mod tests {
         assert!(printed.contains("Authorization") && printed.contains("body_length: 10"), "{printed}");
         assert!(!printed.contains("topsecret") && !printed.contains("plain"), "{printed}");
         let mut body = *b"plain body";
-        let response =
-            Response { status: 200, content_type_is_json: true, retry_after: None, body: &mut body };
+        let response = Response {
+            status: 200,
+            content_type_is_json: true,
+            retry_after: Unread::ABSENT,
+            body: &mut body,
+        };
         assert!(!std::format!("{response:?}").contains("112"));
     }
 }

@@ -4,6 +4,7 @@
 use crate::slow::Slow;
 use crate::support::{block_on, poll_times};
 use dynamic_key::client::{AsyncTokenClient, RelayError, TokenClient, TokenClientError, relay, relay_async};
+use dynamic_key::codec::retry_after::Unread;
 use dynamic_key::codec::timestamp::Timestamp;
 use dynamic_key::identity;
 use dynamic_key::session::Now;
@@ -154,7 +155,7 @@ impl Transport for Issuer {
         let text = format!(r#"{{"access_token":"t{}","token_type":"Bearer","expires_in":60}}"#, self.asked);
         let body = &mut buffer[..text.len()];
         body.copy_from_slice(text.as_bytes());
-        Ok(Response { status: 200, content_type_is_json: true, retry_after: None, body })
+        Ok(Response { status: 200, content_type_is_json: true, retry_after: Unread::ABSENT, body })
     }
 }
 

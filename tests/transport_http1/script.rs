@@ -277,7 +277,7 @@ impl From<Response<'_>> for Seen {
         Self {
             status: response.status,
             json: response.content_type_is_json,
-            retry_after: response.retry_after,
+            retry_after: response.retry_after.read(),
             body: response.body.to_vec(),
         }
     }
