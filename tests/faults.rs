@@ -11,7 +11,7 @@
 
 mod support;
 
-use dynamic_key::client::{Client, ClientError};
+use dynamic_key::client::{Client, ClientError, NoAnswer};
 use dynamic_key::crypto::software::{Identity, PinnedKey, Pins, Software};
 use dynamic_key::crypto::{CryptoError, Signer};
 use dynamic_key::gateway::allowlist::DEFAULT_RULES;
@@ -333,10 +333,11 @@ fn every_call_fails_once_under_the_client() {
             let error = client.request(Now::UNKNOWN, &post, &mut [0; 4096]).unwrap_err();
             let (name, forwarded) = (fuse.blown().unwrap(), client.transport_mut().ends.forwarded);
             match error {
-                ClientError::OutcomeUnknown { hint } => {
+                ClientError::OutcomeUnknown { cause } => {
                     // It had left. The gateway says what failed there; that it did not forward, nobody can know.
-                    let at_gateway = hint == Some(Code::StoreUnavailable);
-                    assert!(at_gateway || (hint, forwarded) == (None, 1), "{mode:?}: {name} {hint:?}");
+                    let at_gateway = cause == NoAnswer::Unsealed(Code::StoreUnavailable);
+                    let at_client = (cause, forwarded) == (NoAnswer::Unopened, 1);
+                    assert!(at_gateway || at_client, "{mode:?}: {name} {cause:?}");
                 }
                 ClientError::Refused { code, .. } => {
                     // The hello; in plain mode, whose errors are believed, the request as well.

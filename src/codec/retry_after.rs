@@ -25,6 +25,15 @@ impl RetryAfter {
             _ => http_date(value).map(Self::Date),
         }
     }
+
+    /// The seconds; `None` for a date.
+    #[must_use]
+    pub const fn seconds(self) -> Option<u32> {
+        match self {
+            Self::Seconds(seconds) => Some(seconds),
+            Self::Date(_) => None,
+        }
+    }
 }
 
 fn seconds(value: &[u8]) -> Option<u32> {

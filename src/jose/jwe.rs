@@ -15,7 +15,7 @@ use crate::codec::BufferTooSmall;
 use crate::codec::cursor::Writer;
 use crate::codec::json::{self, Str, Value, put_string};
 use crate::codec::spki::{Group, P256_POINT_LEN, PublicKey};
-use crate::crypto::{KeyWrap, Recipient};
+use crate::crypto::{KeyId, KeyWrap, Recipient};
 use crate::jose;
 use crate::log::format_as;
 use core::fmt;
@@ -39,7 +39,8 @@ pub struct Header<'a> {
 /// The header as it is written: `alg`, `enc`, `kid`, `cty` and `epk`.
 struct WithKey<'a> {
     header: &'a Header<'a>,
-    epk: &'a [u8; P256_POINT_LEN],
+    /// x and y of `epk` in base64url: encoded once, for the header is counted before it is written.
+    epk: ([u8; KeyId::LEN], [u8; KeyId::LEN]),
 }
 
 impl Frame for WithKey<'_> {
@@ -55,11 +56,11 @@ impl Frame for WithKey<'_> {
             out.put(br#","cty":"#);
             put_string(out, content_type);
         }
-        let (x, y) = jwk::coordinates(self.epk);
+        let (x, y) = &self.epk;
         out.put(br#","epk":{"kty":"EC","crv":"P-256","x":""#);
-        out.put(&x);
+        out.put(x);
         out.put(br#"","y":""#);
-        out.put(&y);
+        out.put(y);
         out.put(br#""}}"#);
     }
 }
@@ -67,7 +68,7 @@ impl Frame for WithKey<'_> {
 /// The length in characters of a message with so many bytes of plaintext: exactly what [`seal`] needs of the buffer.
 #[must_use]
 pub fn sealed_len(header: &Header<'_>, plaintext: usize) -> usize {
-    compact::sealed_len(WithKey { header, epk: &[0; P256_POINT_LEN] }.len(), plaintext)
+    compact::sealed_len(WithKey { header, epk: ([0; KeyId::LEN], [0; KeyId::LEN]) }.len(), plaintext)
 }
 
 /// Encrypts the `plaintext` bytes at the front of `buffer` into a message there. `z` was agreed on between the ephemeral key
@@ -88,7 +89,7 @@ pub fn seal<'b, P: KeyWrap>(
     plaintext: usize,
 ) -> Result<&'b str, JoseError> {
     let epk = epk.as_bytes().try_into().map_err(|_| JoseError::Key)?;
-    let frame = WithKey { header, epk };
+    let frame = WithKey { header, epk: jwk::coordinates(epk) };
     compact::check_room(frame.len(), buffer, plaintext)?;
     let kek = concat_kdf(provider, z, &[], &[])?;
     compact::seal(provider, kek, &frame, buffer, plaintext)

@@ -6,6 +6,7 @@
 mod header;
 pub mod http1;
 
+use crate::codec::retry_after::RetryAfter;
 use crate::log::format_as;
 use core::fmt;
 
@@ -96,7 +97,7 @@ impl Request<'_> {
     /// [`InvalidRequest::Method`] for anything but a token (RFC 9110 §5.6.2), and for `CONNECT`;
     /// [`InvalidRequest::Target`] for anything but a `/` and visible ASCII after it, without `#`.
     pub fn check(&self) -> Result<(), InvalidRequest> {
-        if !is_token(self.method) || self.method == "CONNECT" {
+        if !is_token(self.method.as_bytes()) || self.method == "CONNECT" {
             return Err(InvalidRequest::Method);
         }
         let visible = |byte| matches!(byte, 0x21..=0x7e) && byte != b'#';
@@ -128,8 +129,8 @@ pub struct Response<'b> {
     pub status: u16,
     /// Whether the body says that it is `application/json`, with parameters or without.
     pub content_type_is_json: bool,
-    /// `Retry-After` in seconds. The form with a date counts as absent; a number too large as the largest.
-    pub retry_after: Option<u32>,
+    /// `Retry-After`, in seconds or as a date; what is neither counts as absent.
+    pub retry_after: Option<RetryAfter>,
     /// The body: a slice of the caller's buffer, to be opened in place.
     pub body: &'b mut [u8],
 }

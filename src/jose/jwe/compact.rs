@@ -124,16 +124,15 @@ pub(super) struct Compact<'b> {
 
 impl<'b> Compact<'b> {
     pub(super) fn parse(message: &'b mut [u8]) -> Result<Self, JoseError> {
-        let (header, rest) = split(message)?;
-        let (key, rest) = split(rest)?;
-        let (iv, rest) = split(rest)?;
-        // What the others are, tells their length; the ciphertext is long.
-        let end = rest.len().checked_sub(1 + TAG_TEXT).ok_or(JoseError::Malformed)?;
-        let (ciphertext, tag) = rest.split_at_mut_checked(end).ok_or(JoseError::Malformed)?;
-        let (b'.', tag) = tag.split_first_mut().ok_or(JoseError::Malformed)? else {
-            return Err(JoseError::Malformed);
-        };
-        let (wrapped, iv, tag) = (exactly(key)?, exactly(iv)?, exactly(tag)?);
+        // All parts but header and ciphertext have one length, and a dot within a part is of no alphabet.
+        let malformed = JoseError::Malformed;
+        let dot = message.iter().position(|byte| *byte == b'.').ok_or(malformed)?;
+        let (header, rest) = message.split_at_mut_checked(dot).ok_or(malformed)?;
+        let (key, rest) = rest.split_first_chunk_mut::<{ 1 + KEY_TEXT }>().ok_or(malformed)?;
+        let (iv, rest) = rest.split_first_chunk_mut::<{ 1 + IV_TEXT }>().ok_or(malformed)?;
+        let (rest, tag) = rest.split_last_chunk_mut::<{ 1 + TAG_TEXT }>().ok_or(malformed)?;
+        let Some((b'.', ciphertext)) = rest.split_first_mut() else { return Err(malformed) };
+        let (wrapped, iv, tag) = (behind_dot(key)?, behind_dot(iv)?, behind_dot(tag)?);
         let header_len = base64::url_decode_in_place(header)?;
         Ok(Self { header, header_len, wrapped, iv, tag, ciphertext })
     }
@@ -160,20 +159,10 @@ impl<'b> Compact<'b> {
     }
 }
 
-/// What stands before the first dot, and what behind it.
-fn split(text: &mut [u8]) -> Result<(&mut [u8], &mut [u8]), JoseError> {
-    let dot = text.iter().position(|byte| *byte == b'.').ok_or(JoseError::Malformed)?;
-    let (before, rest) = text.split_at_mut_checked(dot).ok_or(JoseError::Malformed)?;
-    let (_, behind) = rest.split_first_mut().ok_or(JoseError::Malformed)?;
-    Ok((before, behind))
-}
-
-/// The `N` bytes of a text.
-fn exactly<const N: usize>(text: &[u8]) -> Result<[u8; N], JoseError> {
+/// The `N` bytes of a part with the dot before it, which has exactly as many characters as they take.
+fn behind_dot<const N: usize>(part: &[u8]) -> Result<[u8; N], JoseError> {
     let mut bytes = [0; N];
-    if text.len() != base64::url_encoded_len(N) {
-        return Err(JoseError::Malformed);
-    }
+    let text = part.strip_prefix(b".").ok_or(JoseError::Malformed)?;
     base64::url_decode(text, &mut bytes)?;
     Ok(bytes)
 }
