@@ -179,7 +179,7 @@ impl<const N: usize> Outstanding<N> {
     /// Whether the response to `counter` is awaited.
     #[must_use]
     pub fn contains(&self, counter: u64) -> bool {
-        self.counters.iter().position(|other| *other == counter).is_some()
+        self.counters.contains(&counter)
     }
 
     /// Awaits the response to `counter`.

@@ -3,7 +3,7 @@
 
 mod support;
 
-use dynamic_key::client::{Client, ClientError};
+use dynamic_key::client::{Client, ClientError, NoAnswer};
 use dynamic_key::crypto::software::{Pins, Software};
 use dynamic_key::handshake::ClientConfig;
 use dynamic_key::request::Request;
@@ -80,7 +80,7 @@ fn a_gateway_that_lost_its_sessions_is_asked_anew() {
     client.transport_mut().world.end_all();
     assert_eq!(client.request(Now::UNKNOWN, &get, &mut buffer).unwrap().status, 200);
     client.transport_mut().world.end_all();
-    let unknown = ClientError::OutcomeUnknown { hint: Some(Code::InvalidSession) };
+    let unknown = ClientError::OutcomeUnknown { cause: NoAnswer::Unsealed(Code::InvalidSession) };
     assert_eq!(client.request(Now::UNKNOWN, &post, &mut buffer).unwrap_err(), unknown);
     assert_eq!(client.request(Now::UNKNOWN, &post, &mut buffer).unwrap().status, 200);
 }

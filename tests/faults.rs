@@ -11,7 +11,8 @@
 
 mod support;
 
-use dynamic_key::client::{Client, ClientError};
+use dynamic_key::client::{Client, ClientError, NoAnswer};
+use dynamic_key::codec::retry_after::Unread;
 use dynamic_key::crypto::software::{Identity, PinnedKey, Pins, Software};
 use dynamic_key::crypto::{CryptoError, Signer};
 use dynamic_key::gateway::allowlist::DEFAULT_RULES;
@@ -308,7 +309,7 @@ impl Transport for Direct {
         let (status, body) = &self.answer;
         let room = &mut buffer[..body.len()];
         room.copy_from_slice(body);
-        Ok(Response { status: *status, content_type_is_json: true, retry_after: None, body: room })
+        Ok(Response { status: *status, content_type_is_json: true, retry_after: Unread::ABSENT, body: room })
     }
 }
 
@@ -333,10 +334,11 @@ fn every_call_fails_once_under_the_client() {
             let error = client.request(Now::UNKNOWN, &post, &mut [0; 4096]).unwrap_err();
             let (name, forwarded) = (fuse.blown().unwrap(), client.transport_mut().ends.forwarded);
             match error {
-                ClientError::OutcomeUnknown { hint } => {
+                ClientError::OutcomeUnknown { cause } => {
                     // It had left. The gateway says what failed there; that it did not forward, nobody can know.
-                    let at_gateway = hint == Some(Code::StoreUnavailable);
-                    assert!(at_gateway || (hint, forwarded) == (None, 1), "{mode:?}: {name} {hint:?}");
+                    let at_gateway = cause == NoAnswer::Unsealed(Code::StoreUnavailable);
+                    let at_client = (cause, forwarded) == (NoAnswer::Unopened, 1);
+                    assert!(at_gateway || at_client, "{mode:?}: {name} {cause:?}");
                 }
                 ClientError::Refused { code, .. } => {
                     // The hello; in plain mode, whose errors are believed, the request as well.

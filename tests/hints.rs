@@ -10,7 +10,7 @@
 
 mod support;
 
-use dynamic_key::client::{Client, ClientError};
+use dynamic_key::client::{Client, ClientError, NoAnswer};
 use dynamic_key::crypto::software::{PinnedKey, Pins, Software};
 use dynamic_key::handshake::ClientConfig;
 use dynamic_key::request::Request;
@@ -136,7 +136,10 @@ fn every_code_to_a_request_that_may_not() {
             // All errors of plain mode are unsealed, so they are believed.
             ClientError::Refused { code, retry_after: None }
         } else {
-            ClientError::OutcomeUnknown { hint: (!is_sealed(mode, code)).then_some(code) }
+            let sealed = is_sealed(mode, code);
+            ClientError::OutcomeUnknown {
+                cause: if sealed { NoAnswer::NotAuthentic } else { NoAnswer::Unsealed(code) },
+            }
         };
         assert_eq!(error, expected, "{mode:?} {code}");
         assert_eq!((hellos(&mut client), executions(&mut client)), (1, 1), "never repeated");
@@ -209,7 +212,7 @@ fn a_session_whose_renewal_fails_is_used_further() {
             if request.is_idempotent() {
                 assert_eq!(client.request(Now::UNKNOWN, &request, &mut buffer).unwrap_err(), refused);
             } else {
-                let unknown = ClientError::OutcomeUnknown { hint: Some(Code::SessionExpired) };
+                let unknown = ClientError::OutcomeUnknown { cause: NoAnswer::Unsealed(Code::SessionExpired) };
                 assert_eq!(client.request(Now::UNKNOWN, &request, &mut buffer).unwrap_err(), unknown);
                 assert_eq!(client.request(Now::UNKNOWN, &request, &mut buffer).unwrap_err(), refused);
             }

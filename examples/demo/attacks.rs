@@ -6,7 +6,7 @@ use crate::calls::{COUNTRIES, LOGIN, times};
 use crate::middle::{Exchange, flip_bit, inject};
 use crate::stage::{Device, Failure, Stage, line, wire};
 use crate::story::Story;
-use dynamic_key::client::ClientError;
+use dynamic_key::client::{ClientError, NoAnswer};
 use dynamic_key::{Code, Error, Peer};
 use std::cell::RefCell;
 
@@ -151,7 +151,7 @@ pub(crate) fn forged_expiry(stage: &Stage, story: &mut Story) -> Result<(), Stri
     device.middle().does(forge_expiry);
     let outcome = device.request(&LOGIN);
     let reached = stage.witness.count("POST /users/login").saturating_sub(before);
-    let unknown = ClientError::OutcomeUnknown { hint: Some(Code::SessionExpired) };
+    let unknown = ClientError::OutcomeUnknown { cause: NoAnswer::Unsealed(Code::SessionExpired) };
     story.refusal(is(&outcome, &unknown), &told("device, POST", &outcome));
     story.check(
         reached == 1,
@@ -206,7 +206,7 @@ fn on_the_way_back(
     let outcome = device.request(&LOGIN);
     let reached = stage.witness.count("POST /users/login").saturating_sub(before);
     story.check(
-        is(&outcome, &ClientError::OutcomeUnknown { hint: None }) && reached == 1,
+        is(&outcome, &ClientError::OutcomeUnknown { cause: NoAnswer::NotAuthentic }) && reached == 1,
         format_args!("{}, asked {}", told("device, POST", &outcome), times(reached)),
     );
     device.middle().does(|_| {});
@@ -242,8 +242,8 @@ pub(crate) fn is<T>(outcome: &Result<T, Failure>, expected: &Failure) -> bool {
         (Err(ClientError::Refused { code, .. }), ClientError::Refused { code: expected, .. }) => {
             code == expected
         }
-        (Err(ClientError::OutcomeUnknown { hint }), ClientError::OutcomeUnknown { hint: expected }) => {
-            hint == expected
+        (Err(ClientError::OutcomeUnknown { cause }), ClientError::OutcomeUnknown { cause: expected }) => {
+            cause == expected
         }
         _ => false,
     }

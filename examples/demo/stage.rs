@@ -1,6 +1,8 @@
 //! The stage: an upstream with a witness, a gateway before it, an impostor, and devices that talk to them.
 
 use crate::middle::Middle;
+use crate::services::Services;
+pub(crate) use crate::services::line;
 use crate::support::tap::{Tape, Tapped};
 use crate::support::tcp::{Dial, Origin};
 use crate::support::{Clock, jwks};
@@ -17,7 +19,6 @@ use dynamic_key::transport::Transport;
 use dynamic_key::transport::http1::Http1;
 use dynamic_key_gateway::{Config, SampleUpstream, Server};
 use getrandom::SysRng;
-use std::fmt::Display;
 use std::future::pending;
 use std::net::SocketAddr;
 use tokio::runtime::Runtime;
@@ -27,6 +28,8 @@ pub(crate) struct Stage {
     pub(crate) gateway: Gateway,
     /// A gateway as good as the other, but for its identity.
     pub(crate) impostor: Gateway,
+    /// An issuer of tokens and a relay of identities.
+    pub(crate) services: Services,
     pub(crate) witness: Witness,
     /// Where the upstream listens.
     pub(crate) upstream: SocketAddr,
@@ -43,10 +46,6 @@ pub(crate) struct Gateway {
     pub(crate) keys: Vec<PinnedKey>,
 }
 
-pub(crate) fn line(error: impl Display) -> String {
-    error.to_string()
-}
-
 impl Stage {
     pub(crate) fn set() -> Result<Self, String> {
         let runtime = Runtime::new().map_err(line)?;
@@ -56,7 +55,8 @@ impl Stage {
         let (before, witness) = Witness::before(upstream).map_err(line)?;
         let gateway = Gateway::start(&runtime, before, Config::demo())?;
         let impostor = Gateway::start(&runtime, before, Config::demo())?;
-        Ok(Self { gateway, impostor, witness, upstream, before, runtime })
+        let services = Services::start(&runtime)?;
+        Ok(Self { gateway, impostor, services, witness, upstream, before, runtime })
     }
 
     /// Another gateway before the same upstream.

@@ -5,6 +5,7 @@
 //! parts of a well-formed one.
 #![no_main]
 
+use dynamic_key::codec::retry_after::RetryAfter;
 use dynamic_key::transport::http1::{Error, Http1, Refusal};
 use dynamic_key::transport::{Header, Request, Transport};
 use dynamic_key_fuzz::input::Input;
@@ -64,7 +65,7 @@ impl Write for Script<'_> {
 struct Answer {
     status: u16,
     json: bool,
-    retry_after: Option<u32>,
+    retry_after: Option<RetryAfter>,
     body: Vec<u8>,
 }
 
@@ -83,7 +84,7 @@ fn receive(brings: &[u8], portions: &[u8], to_head: bool, room: usize) -> Result
         Ok(response) => Ok(Answer {
             status: response.status,
             json: response.content_type_is_json,
-            retry_after: response.retry_after,
+            retry_after: response.retry_after.read(),
             body: response.body.to_vec(),
         }),
         Err(Error::Ended { request_left: true }) => Err(Failed::Ended),
@@ -207,7 +208,8 @@ fn well_formed(mut input: Input<'_>, portions: &[u8]) {
     } else {
         wire.extend_from_slice(body);
     }
-    let expected = Ok(Answer { status, json, retry_after, body: body.to_vec() });
+    let expected =
+        Ok(Answer { status, json, retry_after: retry_after.map(RetryAfter::Seconds), body: body.to_vec() });
     for portions in [&[], &[1][..], portions] {
         assert_eq!(receive(&wire, portions, false, longest), expected, "{}", wire.escape_ascii());
         let short = receive(&wire, portions, false, longest - 1);

@@ -11,6 +11,7 @@
 
 use dynamic_key::Code;
 use dynamic_key::client::{Client, ClientError, HANDSHAKE_PATH};
+use dynamic_key::codec::retry_after::Unread;
 use dynamic_key::codec::timestamp::Timestamp;
 use dynamic_key::crypto::Signer;
 use dynamic_key::gateway::allowlist::Rule;
@@ -406,6 +407,6 @@ impl Transport for Link<'_> {
         let (status, body) = core::mem::replace(&mut self.pending, Err(Broken::Silence))?;
         let room = buffer.get_mut(..body.len()).ok_or(Broken::Ended)?;
         room.copy_from_slice(&body);
-        Ok(Response { status, content_type_is_json: true, retry_after: None, body: room })
+        Ok(Response { status, content_type_is_json: true, retry_after: Unread::ABSENT, body: room })
     }
 }

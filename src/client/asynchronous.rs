@@ -102,7 +102,11 @@ impl<'c, P: AsyncProvider, V: AsyncVerifier, T: AsyncTransport, S: AsyncSigner, 
 }
 
 impl<'c, P: AsyncProvider, V, T, S, const TOKEN: usize> AsyncClient<'c, P, V, T, TOKEN, S> {
-    /// The same client with session storage (§2.7), which works synchronously: see [`Client::with_storage`](super::Client::with_storage).
+    /// The same client with session storage (§2.7): see [`Client::with_storage`](super::Client::with_storage).
+    ///
+    /// The storage is not awaited. It writes some hundred bytes once for a block of counters, which must be durable before the first of
+    /// them is sealed with; when that is due is decided in one place for both clients. A storage whose own calls await waits for
+    /// them within [`SessionStorage`].
     #[must_use]
     pub fn with_storage<D: SessionStorage>(
         self,

@@ -12,6 +12,27 @@ pub(super) const VERSION: Header<'static> = match Header::new("X-Dynamic-Key-Ver
 /// The headers of a hello.
 pub(super) const HELLO_HEADERS: [Header<'static>; 2] = [VERSION, Header::JSON];
 
+/// As many headers as a request has, `N` at the most.
+pub(super) struct Headers<'a, const N: usize> {
+    all: [Header<'a>; N],
+    count: usize,
+}
+
+impl<'a, const N: usize> Headers<'a, N> {
+    pub(super) fn new(given: impl IntoIterator<Item = Header<'a>>) -> Self {
+        let mut headers = Self { all: [Header::JSON; N], count: 0 };
+        for (place, header) in headers.all.iter_mut().zip(given) {
+            *place = header;
+            headers.count = headers.count.saturating_add(1);
+        }
+        headers
+    }
+
+    pub(super) fn as_slice(&self) -> &[Header<'a>] {
+        self.all.get(..self.count).unwrap_or_default()
+    }
+}
+
 /// The request whose body is the `length` bytes at the front of `buffer`.
 pub(super) fn request<'a>(
     target: &'a str,
@@ -33,7 +54,7 @@ impl Answer {
     /// The answer that came into the buffer that begins at the address `base`.
     pub(super) fn of(response: &transport::Response<'_>, base: usize) -> Self {
         let body = range(response.body, base);
-        Self { status: response.status, retry_after: response.retry_after, body }
+        Self { status: response.status, retry_after: response.retry_after.seconds(), body }
     }
 
     /// The answer for the caller, once it was opened.

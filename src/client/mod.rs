@@ -23,8 +23,12 @@ use storage::{Keeper, VaultOf};
 
 #[cfg(feature = "async")]
 pub use asynchronous::AsyncClient;
+#[cfg(feature = "async")]
+pub use relay::relay_async;
 pub use relay::{RelayError, relay};
 pub use storage::NoStorage;
+#[cfg(feature = "async")]
+pub use token::AsyncTokenClient;
 pub use token::{TokenClient, TokenClientError};
 
 /// Where a hello goes.
@@ -55,7 +59,7 @@ pub struct Client<'c, P: Provider, V, T, const TOKEN: usize = 1024, S = Infallib
 pub struct Response<'b> {
     /// The HTTP status, which the answer is bound to.
     pub status: u16,
-    /// `Retry-After` in seconds, a hint.
+    /// `Retry-After` in seconds, a hint; a date counts as absent.
     pub retry_after: Option<u32>,
     /// The upstream's body, or an error of the gateway: see [`Response::gateway_code`].
     pub body: &'b mut [u8],
@@ -95,15 +99,44 @@ pub enum ClientError<E> {
     Refused {
         /// The code that came.
         code: Code,
-        /// `Retry-After` in seconds.
+        /// `Retry-After` in seconds; a date counts as absent.
         retry_after: Option<u32>,
     },
     /// The request may have been carried out, or not: bytes of it have left and no authentic answer has come. It was not
     /// idempotent, so it is the caller's to find out (§2.6).
     OutcomeUnknown {
-        /// The code of an unsealed error that came instead of an answer.
-        hint: Option<Code>,
+        /// What there was instead of an answer.
+        cause: NoAnswer,
     },
+}
+
+/// What there was instead of an authentic answer to a request that has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum NoAnswer {
+    /// Nothing: it was waited for in vain.
+    Timeout,
+    /// The transport failed otherwise: the stream broke or ended, or what came was no answer of the transport's protocol.
+    Transport,
+    /// Something that is no authentic answer: malformed, forged, altered, or the answer to another request.
+    NotAuthentic,
+    /// Something that the provider failed to open, for another reason than that it is not authentic.
+    Unopened,
+    /// An error with this code that is not sealed: a hint from whoever sits on the wire.
+    Unsealed(Code),
+}
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout => f.write_str("no answer came in time"),
+            Self::Transport => f.write_str("the way of the answer broke"),
+            Self::NotAuthentic => f.write_str("what came is no authentic answer"),
+            Self::Unopened => f.write_str("the answer could not be opened"),
+            Self::Unsealed(code) => write!(f, "{code} came, unsealed"),
+        }
+    }
 }
 
 impl<E> From<Error> for ClientError<E> {
@@ -121,11 +154,8 @@ impl<E: fmt::Display> fmt::Display for ClientError<E> {
             Self::Core(error) => error.fmt(f),
             Self::Transport(error) => error.fmt(f),
             Self::Refused { code, .. } => write!(f, "refused with {code}"),
-            Self::OutcomeUnknown { hint: None } => {
-                f.write_str("nobody knows whether the request was carried out")
-            }
-            Self::OutcomeUnknown { hint: Some(code) } => {
-                write!(f, "nobody knows whether the request was carried out ({code}, unsealed)")
+            Self::OutcomeUnknown { cause } => {
+                write!(f, "nobody knows whether the request was carried out: {cause}")
             }
         }
     }

@@ -1,7 +1,10 @@
 //! The driver of an identity's requests.
 
+use super::exchange::Headers;
 use crate::identity::response::Response;
 use crate::identity::{IdentityError, Request};
+#[cfg(feature = "async")]
+use crate::transport::AsyncTransport;
 use crate::transport::{self, Header, InvalidHeader, Transport};
 use core::fmt;
 
@@ -47,18 +50,43 @@ pub fn relay<'b, T: Transport>(
     request: &Request<'_>,
     buffer: &'b mut [u8],
 ) -> Result<Response<'b>, RelayError<T::Error>> {
-    let bearer = token.map(Header::bearer).transpose();
-    let bearer = bearer.map_err(|_: InvalidHeader| RelayError::InvalidToken)?;
+    let headers = headers(token, request).map_err(|_| RelayError::InvalidToken)?;
+    transport.send(&outgoing(request, &headers)).map_err(RelayError::Transport)?;
+    read(transport.receive(buffer).map_err(RelayError::Transport)?)
+}
+
+/// As [`relay`], awaited. When the future is dropped, nobody knows whether the request was carried out.
+///
+/// # Errors
+/// As there.
+///
+/// # Security
+/// As there.
+#[cfg(feature = "async")]
+pub async fn relay_async<'b, T: AsyncTransport>(
+    transport: &mut T,
+    token: Option<&str>,
+    request: &Request<'_>,
+    buffer: &'b mut [u8],
+) -> Result<Response<'b>, RelayError<T::Error>> {
+    let headers = headers(token, request).map_err(|_| RelayError::InvalidToken)?;
+    transport.send(&outgoing(request, &headers)).await.map_err(RelayError::Transport)?;
+    read(transport.receive(buffer).await.map_err(RelayError::Transport)?)
+}
+
+fn headers<'a>(token: Option<&'a str>, request: &Request<'_>) -> Result<Headers<'a, 2>, InvalidHeader> {
+    let bearer = token.map(Header::bearer).transpose()?;
     let json = (!request.body.is_empty()).then_some(Header::JSON);
-    let (mut headers, mut count) = ([Header::JSON; 2], 0_usize);
-    for (place, header) in headers.iter_mut().zip(json.into_iter().chain(bearer)) {
-        *place = header;
-        count = count.saturating_add(1);
-    }
-    let headers = headers.get(..count).unwrap_or_default();
+    Ok(Headers::new(json.into_iter().chain(bearer)))
+}
+
+fn outgoing<'a>(request: &Request<'a>, headers: &'a Headers<'_, 2>) -> transport::Request<'a> {
     let Request { method, target, body } = *request;
-    transport.send(&transport::Request { method, target, headers, body }).map_err(RelayError::Transport)?;
-    let answer = transport.receive(buffer).map_err(RelayError::Transport)?;
+    transport::Request { method, target, headers: headers.as_slice(), body }
+}
+
+/// What the answer says.
+fn read<E>(answer: transport::Response<'_>) -> Result<Response<'_>, RelayError<E>> {
     Response::parse(answer.body).map_err(|_| match answer.status {
         200..=299 => RelayError::Malformed,
         status => RelayError::Status(status),
@@ -68,6 +96,7 @@ pub fn relay<'b, T: Transport>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::retry_after::Unread;
     use crate::transport::TransportError;
     use std::string::String;
     use std::vec::Vec;
@@ -109,7 +138,7 @@ mod tests {
             let (status, text) = self.answer.ok_or(Broken)?;
             let body = buffer.get_mut(..text.len()).ok_or(Broken)?;
             body.copy_from_slice(text.as_bytes());
-            Ok(transport::Response { status, content_type_is_json: true, retry_after: None, body })
+            Ok(transport::Response { status, content_type_is_json: true, retry_after: Unread::ABSENT, body })
         }
     }
 

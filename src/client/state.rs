@@ -1,8 +1,8 @@
 //! What a client knows between its calls, and what it decides: no I/O, so that every driver decides the same.
 
-use super::ClientError;
 use super::exchange::{Answer, VERSION, range};
 use super::storage::Keeper;
+use super::{ClientError, NoAnswer};
 use crate::codec::json;
 use crate::crypto::{Provider, Signature};
 use crate::envelope::{INTRODUCTION_LEN, introduce, sealed_len};
@@ -21,7 +21,7 @@ pub(super) enum Try {
 }
 
 /// How a try failed.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Failure<E> {
     /// Nothing has left.
     Before(Error),
@@ -228,6 +228,7 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
         self.give_up();
         let plain = self.config.mode == Mode::Plain;
         let again = request.is_idempotent() && attempt == Try::First;
+        let unknown = |cause| Err(ClientError::OutcomeUnknown { cause });
         match failure {
             // The keys are used up, though a counter is left.
             Failure::Before(Error::SessionExhausted) if attempt == Try::First => {
@@ -238,7 +239,8 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
             Failure::Transport(error) if !error.request_left() => Err(ClientError::Transport(error)),
             Failure::Transport(_) if again => Ok(Try::Second),
             Failure::Transport(error) if request.is_idempotent() => Err(ClientError::Transport(error)),
-            Failure::Transport(_) => Err(ClientError::OutcomeUnknown { hint: None }),
+            Failure::Transport(error) if error.is_timeout() => unknown(NoAnswer::Timeout),
+            Failure::Transport(_) => unknown(NoAnswer::Transport),
             Failure::Answer(Error::Refused(code), retry_after) => {
                 let first = attempt == Try::First;
                 let renews = first && is_about_the_session(code) && self.back_off.permits(now);
@@ -249,11 +251,12 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
                 } else if request.is_idempotent() || (plain && !is_about_the_session(code)) {
                     Err(ClientError::Refused { code, retry_after })
                 } else {
-                    Err(ClientError::OutcomeUnknown { hint: Some(code) })
+                    unknown(NoAnswer::Unsealed(code))
                 }
             }
             Failure::Answer(error, _) if request.is_idempotent() => Err(ClientError::Core(error)),
-            Failure::Answer(..) => Err(ClientError::OutcomeUnknown { hint: None }),
+            Failure::Answer(Error::Crypto(_), _) => unknown(NoAnswer::Unopened),
+            Failure::Answer(..) => unknown(NoAnswer::NotAuthentic),
         }
     }
 }
@@ -307,7 +310,9 @@ impl BackOff {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::CryptoError;
     use crate::crypto::software::Software;
+    use crate::error::Peer;
     use crate::session::client::tests::Silent;
     use crate::session::{ClientType, Uptime};
 
@@ -350,6 +355,42 @@ mod tests {
         assert!(state.doubtful);
         let outcome = state.after(Now::UNKNOWN, &post, Try::Second, exhausted());
         assert_eq!(outcome, Err(ClientError::Core(Error::SessionExhausted)));
+    }
+
+    /// A caller can tell who it was that left it in doubt.
+    #[test]
+    fn a_request_that_has_left_fails_with_what_came_instead_of_an_answer() {
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        struct Left {
+            in_vain: bool,
+        }
+        impl TransportError for Left {
+            fn request_left(&self) -> bool {
+                true
+            }
+            fn is_timeout(&self) -> bool {
+                self.in_vain
+            }
+        }
+        let config = ClientConfig::new(ClientType::Internal, "client", "device", "server");
+        let mut state = State::<Software<Silent>, 0>::new(config).unwrap();
+        let answer = |error: Error| Failure::Answer(error, None);
+        for (failure, expected) in [
+            (Failure::Transport(Left { in_vain: true }), NoAnswer::Timeout),
+            (Failure::Transport(Left { in_vain: false }), NoAnswer::Transport),
+            (answer(Peer::Authentication.into()), NoAnswer::NotAuthentic),
+            (answer(Peer::Malformed.into()), NoAnswer::NotAuthentic),
+            (answer(Peer::UnexpectedStatus(502).into()), NoAnswer::NotAuthentic),
+            (answer(Error::Crypto(CryptoError::Failed)), NoAnswer::Unopened),
+            (answer(Error::Refused(Code::SessionExpired)), NoAnswer::Unsealed(Code::SessionExpired)),
+            (answer(Error::Refused(Code::TooManyRequests)), NoAnswer::Unsealed(Code::TooManyRequests)),
+        ] {
+            for attempt in [Try::First, Try::Second] {
+                let post = Request::post("/", b"{}");
+                let outcome = state.after(Now::UNKNOWN, &post, attempt, failure);
+                assert_eq!(outcome, Err(ClientError::OutcomeUnknown { cause: expected }));
+            }
+        }
     }
 
     #[test]

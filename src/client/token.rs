@@ -1,15 +1,20 @@
 //! The driver of a token's lifecycle.
 
-use crate::codec::retry_after::RetryAfter;
+#[cfg(feature = "async")]
+mod asynchronous;
+
+use super::exchange::Headers;
 use crate::log::format_as;
 use crate::session::Now;
-use crate::token::{Access, Answer, Config, Lifecycle, Need, Request, TokenError};
+use crate::token::{Access, Answer, Config, Lifecycle, Need, Pending, Request, TokenError};
 use crate::transport::{self, Header, Transport};
 use core::fmt;
 use zeroize::Zeroize;
 
-/// A [`Lifecycle`] over a [`Transport`] to its issuer. A [`Response`](transport::Response) has `Retry-After` in seconds only: after one
-/// with a date the back-off alone counts.
+#[cfg(feature = "async")]
+pub use asynchronous::AsyncTokenClient;
+
+/// A [`Lifecycle`] over a [`Transport`] to its issuer.
 ///
 /// # Security
 /// The transport authenticates the issuer and encrypts: credentials and tokens go over it as they are.
@@ -82,12 +87,7 @@ impl<'c, T: Transport, const TOKEN: usize> TokenClient<'c, T, TOKEN> {
         buffer: &mut [u8],
     ) -> Result<Access<'_>, TokenClientError<T::Error>> {
         let outcome = self.send_due(now, random, buffer);
-        let need = self.tokens.need(now);
-        match (self.tokens.access(now), outcome) {
-            (Some(access), _) => Ok(access),
-            (None, Err(error)) => Err(error),
-            (None, Ok(())) => Err(TokenClientError::Unavailable(need)),
-        }
+        usable(&mut self.tokens, now, outcome)
     }
 
     /// Sends what is due, a revocation too; and after a refused refresh token what takes its place.
@@ -100,15 +100,14 @@ impl<'c, T: Transport, const TOKEN: usize> TokenClient<'c, T, TOKEN> {
         random: u32,
         buffer: &mut [u8],
     ) -> Result<(), TokenClientError<T::Error>> {
+        let buffer = Erased(buffer);
         let mut outcome = Ok(());
-        // A refused grant may leave another one. Nothing else is sent twice in one call, whatever the policy.
-        for _ in 0..2 {
+        for _ in 0..MOST_REQUESTS {
             if self.tokens.need(now) != Need::Request {
                 break;
             }
-            outcome = self.exchange(now, random, buffer);
-            buffer.zeroize();
-            if !matches!(outcome, Err(TokenClientError::Token(TokenError::Refused { .. }))) {
+            outcome = self.exchange(now, random, buffer.0);
+            if !leaves_another_grant(&outcome) {
                 break;
             }
         }
@@ -132,44 +131,81 @@ impl<'c, T: Transport, const TOKEN: usize> TokenClient<'c, T, TOKEN> {
         buffer: &mut [u8],
     ) -> Result<(), TokenClientError<T::Error>> {
         let (request, pending) = self.tokens.request(now, buffer)?;
-        let sent = send(&mut self.transport, &request);
-        match sent.and_then(|()| self.transport.receive(buffer)) {
-            Ok(transport::Response { status, retry_after, body, .. }) => {
-                let retry_after = retry_after.map(RetryAfter::Seconds);
-                Ok(self.tokens.answer(pending, now, random, Answer { status, retry_after, body })?)
-            }
-            Err(error) => {
-                self.tokens.failed(pending, now, random)?;
-                Err(TokenClientError::Transport(error))
-            }
+        let sent = self.transport.send(&outgoing(&request, &headers(&request)));
+        let received = sent.and_then(|()| self.transport.receive(buffer));
+        settle(&mut self.tokens, pending, now, random, received)
+    }
+}
+
+/// A refused grant may leave another one. Nothing else is sent twice in one call, whatever the policy.
+const MOST_REQUESTS: usize = 2;
+
+const fn leaves_another_grant<E>(outcome: &Result<(), TokenClientError<E>>) -> bool {
+    matches!(outcome, Err(TokenClientError::Token(TokenError::Refused { .. })))
+}
+
+/// The token that may be used, or else why there is none.
+fn usable<'t, E, const TOKEN: usize>(
+    tokens: &'t mut Lifecycle<'_, TOKEN>,
+    now: Now,
+    outcome: Result<(), TokenClientError<E>>,
+) -> Result<Access<'t>, TokenClientError<E>> {
+    let need = tokens.need(now);
+    match (tokens.access(now), outcome) {
+        (Some(access), _) => Ok(access),
+        (None, Err(error)) => Err(error),
+        (None, Ok(())) => Err(TokenClientError::Unavailable(need)),
+    }
+}
+
+/// Tells the lifecycle what came for a request.
+fn settle<E, const TOKEN: usize>(
+    tokens: &mut Lifecycle<'_, TOKEN>,
+    pending: Pending,
+    now: Now,
+    random: u32,
+    received: Result<transport::Response<'_>, E>,
+) -> Result<(), TokenClientError<E>> {
+    match received {
+        Ok(transport::Response { status, retry_after, body, .. }) => {
+            let retry_after = retry_after.read();
+            Ok(tokens.answer(pending, now, random, Answer { status, retry_after, body })?)
+        }
+        Err(error) => {
+            tokens.failed(pending, now, random)?;
+            Err(TokenClientError::Transport(error))
         }
     }
 }
 
-fn send<T: Transport>(transport: &mut T, request: &Request<'_>) -> Result<(), T::Error> {
+fn headers<'a>(request: &Request<'a>) -> Headers<'a, 3> {
     // What is in them was checked when the credentials were made and when the tokens came.
     let given = [
         Header::new("Content-Type", request.content_type).ok(),
         request.api_key.and_then(|(name, key)| Header::new(name, key).ok()),
         request.bearer.and_then(|token| Header::bearer(token).ok()),
     ];
-    let (mut headers, mut count) = ([Header::JSON; 3], 0_usize);
-    for (place, header) in headers.iter_mut().zip(given.into_iter().flatten()) {
-        *place = header;
-        count = count.saturating_add(1);
+    Headers::new(given.into_iter().flatten())
+}
+
+fn outgoing<'a>(request: &Request<'a>, headers: &'a Headers<'_, 3>) -> transport::Request<'a> {
+    let Request { target, body, .. } = *request;
+    transport::Request { method: "POST", target, headers: headers.as_slice(), body }
+}
+
+/// A buffer that is erased at the end, also where a future is dropped.
+struct Erased<'b>(&'b mut [u8]);
+
+impl Drop for Erased<'_> {
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
-    let headers = headers.get(..count).unwrap_or_default();
-    transport.send(&transport::Request {
-        method: "POST",
-        target: request.target,
-        headers,
-        body: request.body,
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::retry_after::Unread;
     use crate::token::{Credentials, Policy, Stop, login, oauth};
     use crate::transport::TransportError;
     use std::string::String;
@@ -214,7 +250,12 @@ mod tests {
             let (status, text) = self.answers.pop().unwrap().ok_or(Broken)?;
             let body = &mut buffer[..text.len()];
             body.copy_from_slice(text.as_bytes());
-            Ok(transport::Response { status, content_type_is_json: true, retry_after: Some(7), body })
+            Ok(transport::Response {
+                status,
+                content_type_is_json: true,
+                retry_after: Unread::new(b"7"),
+                body,
+            })
         }
     }
 

@@ -97,24 +97,13 @@ pub fn encode<'o>(input: &[u8], out: &'o mut [u8]) -> Result<&'o str, BufferTooS
 /// # Errors
 ///
 /// [`BufferTooSmall`] where the bytes or the text end past the end of the buffer; nothing is written then.
-#[inline(never)] // its loop becomes vectors here, and not in every caller
 pub fn encode_in_place(buffer: &mut [u8], len: usize, at: usize) -> Result<usize, BufferTooSmall> {
     let end = at.saturating_add(encoded_len(len));
     let needed = end.max(len);
     if needed > buffer.len() {
         return Err(BufferTooSmall { needed });
     }
-    // From back to front: a chunk goes where it was or behind, and what is still to be read is before it.
-    let mut from = len.wrapping_sub(len % BYTES);
-    let mut to = at.wrapping_add(encoded_len(from));
-    if from < len {
-        encode_tail(buffer, from..len, to..end);
-    }
-    while from > 0 {
-        from = from.wrapping_sub(BYTES);
-        to = to.wrapping_sub(CHARACTERS);
-        encode_chunk(buffer, from, to);
-    }
+    encode_from_back(buffer, len, at..end);
     Ok(end)
 }
 
@@ -141,7 +130,7 @@ pub fn decode<'o>(text: &[u8], out: &'o mut [u8]) -> Result<&'o [u8], Base64Erro
 /// # Errors
 ///
 /// [`Base64Error::Malformed`]; what `text` then holds is of no use.
-#[inline(never)] // as above
+#[inline(never)] // its loop becomes vectors here, and not in every caller
 pub fn decode_in_place(text: &mut [u8]) -> Result<usize, Base64Error> {
     let len = decoded_len(text)?;
     decode_to_front(text, len)
@@ -156,15 +145,8 @@ pub fn decode_in_place(text: &mut [u8]) -> Result<usize, Base64Error> {
 pub fn url_encode<'o>(input: &[u8], out: &'o mut [u8]) -> Result<&'o str, BufferTooSmall> {
     let needed = url_encoded_len(input.len());
     let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
-    for (bytes, text) in input.chunks(BYTES).zip(out.chunks_mut(CHARACTERS)) {
-        let mut chunk = [0; BYTES];
-        copy_head(bytes, &mut chunk, bytes.len());
-        let mut characters = [0; CHARACTERS];
-        chunk::put_characters(&chunk::of_bytes(&chunk), &mut characters);
-        for (to, from) in text.iter_mut().zip(characters) {
-            *to = url_character(from);
-        }
-    }
+    copy_head(input, out, input.len());
+    url_encode_in_place(out, input.len())?;
     Ok(core::str::from_utf8(out).unwrap_or_default())
 }
 
@@ -195,22 +177,10 @@ pub fn url_decode<'o>(text: &[u8], out: &'o mut [u8]) -> Result<&'o [u8], Base64
 /// [`BufferTooSmall`] where the text ends past the end of the buffer; nothing is written then.
 pub fn url_encode_in_place(buffer: &mut [u8], len: usize) -> Result<usize, BufferTooSmall> {
     let needed = url_encoded_len(len);
-    if needed > buffer.len() {
-        return Err(BufferTooSmall { needed });
-    }
-    // From back to front, as in [`encode_in_place`].
-    let mut end = len;
-    while end > 0 {
-        let piece_len = match end % BYTES {
-            0 => BYTES,
-            rest => rest,
-        };
-        let from = end.wrapping_sub(piece_len);
-        let mut piece = [0; BYTES];
-        copy_head(buffer.get(from..).unwrap_or_default(), &mut piece, piece_len);
-        let text = buffer.get_mut(url_encoded_len(from)..).unwrap_or_default();
-        url_encode(piece.get(..piece_len).unwrap_or_default(), text)?;
-        end = from;
+    let text = buffer.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
+    encode_from_back(text, len, 0..needed);
+    for character in text {
+        *character = url_character(*character);
     }
     Ok(needed)
 }
@@ -311,6 +281,22 @@ fn decode_to_front(text: &mut [u8], len: usize) -> Result<usize, Base64Error> {
     Ok(len)
 }
 
+/// Encodes the first `len` bytes to `text`, which ends behind them.
+#[inline(never)] // its loop becomes vectors here, and not in every caller
+fn encode_from_back(buffer: &mut [u8], len: usize, text: Range<usize>) {
+    // From back to front: a chunk goes where it was or behind, and what is still to be read is before it.
+    let mut from = len.wrapping_sub(len % BYTES);
+    let mut to = text.start.wrapping_add(encoded_len(from));
+    if from < len {
+        encode_tail(buffer, from..len, to..text.end);
+    }
+    while from > 0 {
+        from = from.wrapping_sub(BYTES);
+        to = to.wrapping_sub(CHARACTERS);
+        encode_chunk(buffer, from, to);
+    }
+}
+
 /// Encodes the chunk of bytes at `from`, to `to`.
 fn encode_chunk(buffer: &mut [u8], from: usize, to: usize) -> Option<()> {
     let groups = chunk::of_bytes(buffer.get(from..)?.first_chunk()?);
@@ -335,7 +321,7 @@ fn decode_chunk(buffer: &mut [u8], from: usize, to: usize, judge: &mut Judge) ->
     Some(())
 }
 
-/// Encodes less than a chunk of bytes, with padding.
+/// Encodes less than a chunk of bytes, with padding where there is room for it.
 fn encode_tail(buffer: &mut [u8], from: Range<usize>, to: Range<usize>) {
     let mut chunk = [0; BYTES];
     let len = from.len();

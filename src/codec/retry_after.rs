@@ -2,6 +2,8 @@
 
 use super::cursor::Reader;
 use super::timestamp::Timestamp;
+use crate::log::format_as;
+use core::fmt;
 
 /// When to come again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +28,60 @@ impl RetryAfter {
         }
     }
 }
+
+/// The value of the field as it came, which nobody has read yet: who asks for seconds alone links no calendar. One that is absent
+/// is empty.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Unread {
+    /// Zeros are behind it.
+    text: [u8; Unread::MAX_LEN],
+}
+
+impl Unread {
+    /// The length of the longest date: `Wednesday, 06-Nov-94 08:49:37 GMT`.
+    pub const MAX_LEN: usize = 33;
+
+    /// No such field.
+    pub const ABSENT: Self = Self { text: [0; Self::MAX_LEN] };
+
+    /// Keeps a value; one that is longer than any date counts as absent.
+    #[must_use]
+    pub fn new(value: &[u8]) -> Self {
+        let mut unread = Self::ABSENT;
+        if let Some(text) = unread.text.get_mut(..value.len()) {
+            text.copy_from_slice(value);
+        }
+        unread
+    }
+
+    /// As [`RetryAfter::parse`].
+    #[must_use]
+    pub fn read(&self) -> Option<RetryAfter> {
+        RetryAfter::parse(self.text())
+    }
+
+    /// The seconds; `None` for a date, too.
+    #[must_use]
+    pub fn seconds(&self) -> Option<u32> {
+        match self.text() {
+            [] => None,
+            text => seconds(text),
+        }
+    }
+
+    fn text(&self) -> &[u8] {
+        let length = self.text.iter().position(|byte| *byte == 0).unwrap_or(Self::MAX_LEN);
+        self.text.get(..length).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Unread({})", self.text().escape_ascii())
+    }
+}
+
+format_as! { [] Unread, unread => "Unread({=[u8]:a})", unread.text() }
 
 fn seconds(value: &[u8]) -> Option<u32> {
     value.iter().try_fold(0_u32, |seconds, &byte| {
@@ -129,6 +185,24 @@ mod tests {
         for text in ["", "-1", "+1", "1.5", "1e3", " 1", "1 ", "0x1", "1,2", "\u{663}"] {
             assert_eq!(RetryAfter::parse(text.as_bytes()), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn what_was_kept_is_read_as_what_came() {
+        for text in ["0", "7", "4294967296", "Sun, 06 Nov 1994 08:49:37 GMT", "", "-1", "é", "1 "] {
+            let unread = Unread::new(text.as_bytes());
+            assert_eq!(unread.read(), RetryAfter::parse(text.as_bytes()), "{text:?}");
+            let seconds = match unread.read() {
+                Some(RetryAfter::Seconds(seconds)) => Some(seconds),
+                _ => None,
+            };
+            assert_eq!(unread.seconds(), seconds, "{text:?}");
+        }
+        let longest = "Wednesday, 06-Nov-13 08:49:37 GMT";
+        assert_eq!(longest.len(), Unread::MAX_LEN);
+        assert!(Unread::new(longest.as_bytes()).read().is_some());
+        assert_eq!(Unread::new(format!("{longest} ").as_bytes()), Unread::ABSENT);
+        assert_eq!(format!("{:?}", Unread::new(b"1\n")), "Unread(1\\n)");
     }
 
     #[test]

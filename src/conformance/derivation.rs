@@ -12,7 +12,7 @@ const LIMIT: usize = 255 * 32;
 const LENGTHS: [usize; 12] = [0, 1, 12, 16, 31, 32, 33, 64, 65, 100, 1000, LIMIT];
 
 /// One text in parts, in every way that could go wrong.
-const SPLITS: [&[&[u8]]; 7] = [
+pub(super) const SPLITS: [&[&[u8]]; 7] = [
     &[TEXT],
     &[b"dynamic", b"-key conformance"],
     &[b"", b"dynamic-key ", b"", b"conformance", b""],

@@ -130,9 +130,9 @@ impl<'s> Signers<'s> {
 }
 
 /// The subject's way to verify, as a verifier that trusts one key.
-struct Trusting<'v, V> {
-    point: [u8; 65],
-    verify: &'v mut V,
+pub(super) struct Trusting<'v, V> {
+    pub(super) point: [u8; 65],
+    pub(super) verify: &'v mut V,
 }
 
 impl<V> Verifier for Trusting<'_, V>

@@ -22,7 +22,8 @@
 //! # }
 //! ```
 //!
-//! What needs a provider whose generator is the caller's is apart: [`known_answer`] and [`failing_generator`].
+//! What needs a provider whose generator is the caller's is apart: [`known_answer`], [`failing_generator`] and, with the feature `jwe`,
+//! `failing_wrap`. So is what a provider owes that wraps keys, `key_wrap` and then `packages`: it needs a key that is encrypted to.
 //!
 //! Points in another encoding than 0x04 ‖ x ‖ y, and the one byte that is the point at infinity, cannot reach a provider: no
 //! [`PublicKey`](crate::codec::spki::PublicKey) holds one.
@@ -37,20 +38,30 @@ mod derivation;
 mod generator;
 mod handshake;
 mod keys;
+#[cfg(feature = "jwe")]
+mod packages;
 mod property;
 mod random;
 mod reference;
 mod signature;
+#[cfg(feature = "jwe")]
+mod wrap;
 
 pub use aead::aead;
 pub use agreement::agreement;
 pub use derivation::derivation;
 pub use generator::{Draws, Exhausted, failing_generator, known_answer};
 pub use handshake::handshakes;
+#[cfg(feature = "jwe")]
+#[cfg_attr(docsrs, doc(cfg(feature = "jwe")))]
+pub use packages::packages;
 pub use property::{Failure, Property};
 pub use random::random;
 pub use reference::reference;
 pub use signature::{signing, verifying};
+#[cfg(feature = "jwe")]
+#[cfg_attr(docsrs, doc(cfg(feature = "jwe")))]
+pub use wrap::{failing_wrap, key_wrap};
 
 use crate::crypto::software::Software;
 use crate::crypto::{CryptoError, KeyId, Provider, Signature, Signer, Verified};

@@ -93,6 +93,32 @@ pub enum Property {
     GatewayMessages,
     /// Both ends of a session export the same keys.
     Export,
+    /// `Recipient::kid` is the thumbprint of the public key.
+    RecipientKeyId,
+    /// `Recipient::agree` agrees on the same Z as the other end, as often as it is asked.
+    Received,
+    /// `Recipient::agree` refuses what is no valid public key as such.
+    InvalidKeyReceived,
+    /// `KeyWrap::concat_kdf` is Concat KDF, its parts joined.
+    ConcatKdf,
+    /// `KeyWrap::pbkdf2` is PBKDF2, or said to be unsupported each time.
+    Pbkdf2,
+    /// `KeyWrap::wrap` wraps the content key that it returns as RFC 3394 says.
+    Wrap,
+    /// `KeyWrap::unwrap` unwraps what the other end wrapped.
+    Unwrap,
+    /// Each content key is another.
+    FreshContentKey,
+    /// A wrapped key that was changed, or wrapped with another key, is refused.
+    WrongWrap,
+    /// As a sender: encrypted messages reach the software recipient, and changed ones are refused.
+    SentMessages,
+    /// As a recipient: encrypted messages of the software sender arrive, and changed ones are refused.
+    ReceivedMessages,
+    /// As a sender: content packages reach the software recipient.
+    SentPackages,
+    /// As a recipient: content packages of the software sender arrive, and changed ones are refused.
+    ReceivedPackages,
     /// A generated key is the one that the generator drew, big-endian, and the agreement has the published outcome.
     KnownAgreement,
     /// A drawn scalar outside of 1 … n−1 is drawn again.
@@ -103,7 +129,7 @@ pub enum Property {
 
 impl Property {
     /// All of them.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 58] = [
         Self::Reference,
         Self::Random,
         Self::PublicKey,
@@ -146,6 +172,19 @@ impl Property {
         Self::ClientMessages,
         Self::GatewayMessages,
         Self::Export,
+        Self::RecipientKeyId,
+        Self::Received,
+        Self::InvalidKeyReceived,
+        Self::ConcatKdf,
+        Self::Pbkdf2,
+        Self::Wrap,
+        Self::Unwrap,
+        Self::FreshContentKey,
+        Self::WrongWrap,
+        Self::SentMessages,
+        Self::ReceivedMessages,
+        Self::SentPackages,
+        Self::ReceivedPackages,
         Self::KnownAgreement,
         Self::ScalarRange,
         Self::FailingGenerator,
@@ -199,6 +238,19 @@ impl Property {
             Self::ClientMessages => "messages pass both ways as a client, and changed ones are refused",
             Self::GatewayMessages => "messages pass both ways as a gateway, and changed ones are refused",
             Self::Export => "both ends of a session export the same keys",
+            Self::RecipientKeyId => "the recipient's key id is the thumbprint of its public key",
+            Self::Received => "a recipient agrees on the same secret as often as it is asked",
+            Self::InvalidKeyReceived => "a recipient refuses what is no valid public key as such",
+            Self::ConcatKdf => "concat_kdf is Concat KDF, and its parts are joined",
+            Self::Pbkdf2 => "pbkdf2 is PBKDF2, or said to be unsupported each time",
+            Self::Wrap => "wrap wraps the content key that it returns",
+            Self::Unwrap => "unwrap unwraps what the other end wrapped",
+            Self::FreshContentKey => "each content key is another",
+            Self::WrongWrap => "a wrapped key that was changed, or wrapped with another key, is refused",
+            Self::SentMessages => "encrypted messages reach another recipient",
+            Self::ReceivedMessages => "encrypted messages arrive, and changed ones are refused",
+            Self::SentPackages => "content packages reach another recipient",
+            Self::ReceivedPackages => "content packages arrive, and changed ones are refused",
             Self::KnownAgreement => "the agreement of a drawn key has the published outcome",
             Self::ScalarRange => "a drawn scalar out of range is drawn again",
             Self::FailingGenerator => "a failing generator is an error",
@@ -213,6 +265,12 @@ impl Property {
     /// The property holds only if `outcome` is no error.
     pub(super) fn succeeds<T>(self, case: usize, outcome: Result<T, impl Into<Error>>) -> Result<T, Failure> {
         outcome.map_err(|error| Failure { property: self, case, error: Some(error.into()) })
+    }
+
+    /// The property holds only if `outcome` is no error, and true.
+    #[cfg(feature = "jwe")]
+    pub(super) fn holds(self, case: usize, outcome: Result<bool, impl Into<Error>>) -> Result<(), Failure> {
+        self.require(case, self.succeeds(case, outcome)?)
     }
 
     /// The property holds only if `outcome` is this error.

@@ -3,9 +3,13 @@
 use super::keys::{known, sample};
 use super::{Draws, Failure, Property};
 use crate::codec::spki::{Group, PublicKey};
+#[cfg(feature = "jwe")]
+use crate::crypto::KeyWrap;
 use crate::crypto::software::{Identity, RawKey, Software, TrafficKey};
 use crate::crypto::{Aead, CryptoError, Provider, Signer};
 use crate::secret::Secret;
+#[cfg(feature = "jwe")]
+use core::num::NonZeroU32;
 
 /// The software provider on this machine: SHA-256, HMAC, HKDF, AES-GCM, ECDH and ECDSA against published answers. A target, its
 /// flags or its compiler may break it.
@@ -110,4 +114,32 @@ fn ecdh() -> Result<bool, CryptoError> {
 fn ecdsa() -> Result<bool, CryptoError> {
     let mut identity = Identity::from_bytes(&Secret::new(sample::PRIVATE))?;
     Ok(identity.sign(b"sample")? == sample::SIGNATURE)
+}
+
+/// RFC 7517 §C.2 to §C.5: the content key is the published one, for it encrypts as that does.
+#[cfg(feature = "jwe")]
+#[inline(never)]
+pub(super) fn key_wrap() -> Result<(), Failure> {
+    const SALT: &[u8] =
+        b"PBES2-HS256+A128KW\0\xd9\x60\x93\x70\x96\x75\x46\xf7\x7f\x08\x9b\x89\xae\x2a\x50\xd7";
+    const WRAPPED: [u8; 40] = [
+        0x4e, 0xba, 0x97, 0x3b, 0x0b, 0x8d, 0x51, 0xf0, 0xd5, 0xf5, 0x53, 0xd3, 0x35, 0xbc, 0x86, 0xbc, 0x42,
+        0x7d, 0x24, 0xc8, 0xde, 0x7c, 0x05, 0x67, 0xf9, 0x34, 0x75, 0xb8, 0x8c, 0x51, 0xf6, 0x9e, 0xa1, 0xb1,
+        0x14, 0x21, 0xf5, 0x39, 0x3b, 0x04,
+    ];
+    const KEY: [u8; 32] = [
+        111, 27, 25, 52, 66, 29, 20, 78, 92, 176, 56, 240, 65, 208, 82, 112, 161, 131, 36, 55, 202, 236, 185,
+        172, 129, 23, 153, 194, 195, 48, 253, 182,
+    ];
+    let unwrapped = || {
+        let mut software = Software::new(Draws::NONE);
+        let iterations = NonZeroU32::new(4096).ok_or(CryptoError::Failed)?;
+        let kek = software.pbkdf2(b"Thus from my lips, by yours, my sin is purged.", SALT, iterations)?;
+        let key = software.unwrap(kek, &WRAPPED)?;
+        let published = RawKey::new(Aead::Aes256Gcm, &KEY)?;
+        Ok::<_, CryptoError>(
+            key.seal(&[0; 12], b"", &mut [0; 16])? == published.seal(&[0; 12], b"", &mut [0; 16])?,
+        )
+    };
+    Property::Reference.holds(6, unwrapped())
 }

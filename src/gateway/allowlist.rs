@@ -116,7 +116,7 @@ impl<'a> Allowlist<'a> {
 impl Rule<'_> {
     /// Whether `path`, which has been checked, is of this route.
     fn matches(&self, path: &str) -> bool {
-        let (mut pattern, mut path) = (self.pattern.split('/'), path.split('/'));
+        let (mut pattern, mut path) = (self.pattern.split(['/']), path.split(['/']));
         loop {
             match (pattern.next(), path.next()) {
                 (None, None) => return true,
@@ -129,7 +129,7 @@ impl Rule<'_> {
     /// For each segment of the pattern whether it is a literal. Of two routes that match a path, those with equal
     /// answers are the same.
     fn literals(&self) -> impl Iterator<Item = bool> {
-        self.pattern.split('/').map(|segment| !segment.starts_with(':'))
+        self.pattern.split(['/']).map(|segment| !segment.starts_with(':'))
     }
 
     fn is_for(&self, client: &Caller<'_>) -> bool {
@@ -140,7 +140,7 @@ impl Rule<'_> {
     fn fault(&self) -> Option<RuleFault> {
         let method = self
             .method
-            .split('-')
+            .split(['-'])
             .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_uppercase()));
         if !method || matches!(self.method, "CONNECT" | "TRACE") {
             return Some(RuleFault::Method);
@@ -148,7 +148,7 @@ impl Rule<'_> {
         let is_name =
             |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         let is_part = |part: &str| part.strip_prefix(':').map_or_else(|| is_segment(part), is_name);
-        if !self.pattern.strip_prefix('/').is_some_and(|parts| parts.split('/').all(is_part)) {
+        if !self.pattern.strip_prefix('/').is_some_and(|parts| parts.split(['/']).all(is_part)) {
             return Some(RuleFault::Pattern);
         }
         if self.client_types.is_empty() {

@@ -98,7 +98,7 @@ impl<'a> Head<'a> {
     /// [`Code::MalformedRequest`].
     pub(super) fn check_content_type(&self) -> Result<(), Code> {
         let media_type = self.content_type.single()?.unwrap_or_default();
-        let media_type = media_type.split(';').next().unwrap_or_default().trim_matches([' ', '\t']);
+        let media_type = media_type.split([';']).next().unwrap_or_default().trim_matches([' ', '\t']);
         if media_type.eq_ignore_ascii_case("application/json") { Ok(()) } else { Err(Code::MalformedRequest) }
     }
 

@@ -15,7 +15,7 @@ use core::str;
 /// [`RouteError::Path`].
 pub fn check_path(path: &str) -> Result<(), RouteError> {
     match path.strip_prefix('/') {
-        Some(segments) if segments.split('/').all(is_segment) => Ok(()),
+        Some(segments) if segments.split(['/']).all(is_segment) => Ok(()),
         _ => Err(RouteError::Path),
     }
 }

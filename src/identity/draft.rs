@@ -89,7 +89,11 @@ impl<'o, const N: usize> Draft<'o, N> {
         for (part, (_, statement)) in parts.iter().zip(&mut statements) {
             let start = at.saturating_add(part.before.len());
             let end = start.saturating_add(part.signed_len());
-            body.get_mut(at..start).ok_or(too_small)?.copy_from_slice(part.before);
+            body.get_mut(at..start)
+                .ok_or(too_small)?
+                .iter_mut()
+                .zip(part.before)
+                .for_each(|(to, from)| *to = *from);
             let room = body.get_mut(start..end).ok_or(too_small)?;
             let unsigned = match part.payload {
                 Payload::Bytes(bytes) => jws::begin(&part.header(), bytes, room),
@@ -98,7 +102,7 @@ impl<'o, const N: usize> Draft<'o, N> {
             *statement = start..start.saturating_add(unsigned.signing_input().len());
             at = end;
         }
-        body.get_mut(at..).ok_or(too_small)?.copy_from_slice(after);
+        body.get_mut(at..).ok_or(too_small)?.iter_mut().zip(after).for_each(|(to, from)| *to = *from);
         Ok(Self { place, body, statements })
     }
 

@@ -27,8 +27,8 @@ impl<'t> Unverified<'t> {
     /// Takes a compact JWS apart that was signed to one of these ends.
     #[inline(never)] // one frame less in its caller's
     pub(super) fn parse(token: &'t str, targets: &[&'static str]) -> Result<Self, IdentityError> {
-        let (signing_input, _) = token.rsplit_once('.').ok_or(IdentityError::Malformed)?;
-        let (header, payload) = signing_input.split_once('.').ok_or(IdentityError::Malformed)?;
+        let (signing_input, _) = token.rsplit_once(['.']).ok_or(IdentityError::Malformed)?;
+        let (header, payload) = signing_input.split_once(['.']).ok_or(IdentityError::Malformed)?;
         let mut room = [0; MAX_HEADER];
         let header =
             base64::url_decode(header.as_bytes(), &mut room).map_err(|_| IdentityError::Malformed)?;

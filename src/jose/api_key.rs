@@ -3,7 +3,7 @@
 
 use super::compact::{Segment, Unsigned, compact_len, signature, split};
 use super::jwt::{self, Authentic, Times};
-use super::{Algorithm, Hs256Key, JoseError, REFUSED_MEMBERS, is_refused};
+use super::{Algorithm, Hs256Key, JoseError};
 use crate::codec::cursor::Writer;
 use crate::codec::json::{self, Str, put_string};
 use crate::codec::timestamp::Timestamp;
@@ -141,10 +141,9 @@ impl<'t, 's> Unverified<'t, 's> {
         }
         let mac = signature(segments.signature)?;
         let header = base64::url_decode(segments.header.as_bytes(), scratch)?;
-        let [alg, kid] = json::object(header, &["alg", "kid"])?;
-        let refused = json::object(header, &REFUSED_MEMBERS)?;
+        let [alg, kid] = super::header(header, &["alg", "kid"])?;
         let (alg, kid) = (jwt::text(alg)?, jwt::text(kid)?);
-        if !alg.is_some_and(|alg| alg.is(Algorithm::Hs256.name())) || is_refused(&refused) {
+        if !alg.is_some_and(|alg| alg.is(Algorithm::Hs256.name())) {
             return Err(JoseError::Header);
         }
         Ok(Self { signing_input: segments.signing_input, payload: segments.payload, mac, kid })

@@ -38,7 +38,8 @@ impl Segment for &[u8] {
     }
 
     fn write(&self, out: &mut [u8]) -> Result<usize, JoseError> {
-        out.get_mut(..self.len()).ok_or(JoseError::TooLong)?.copy_from_slice(self);
+        let room = out.get_mut(..self.len()).ok_or(JoseError::TooLong)?;
+        room.iter_mut().zip(*self).for_each(|(to, from)| *to = *from);
         Ok(self.len())
     }
 }
@@ -123,7 +124,8 @@ fn put_segment(out: &mut [u8], at: usize, segment: &impl Segment) -> Result<usiz
         let taken = rest.len().min(block.len());
         let behind = rest.start.saturating_add(taken);
         let block = block.get_mut(..taken).unwrap_or_default();
-        block.copy_from_slice(out.get(rest.start..behind).ok_or(too_long)?);
+        let bytes = out.get(rest.start..behind).ok_or(too_long)?;
+        block.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
         let text = base64::url_encode(block, out.get_mut(to..).ok_or(too_long)?)?;
         to = to.saturating_add(text.len());
         rest.start = behind;
@@ -143,12 +145,20 @@ pub(super) struct Segments<'t> {
 
 /// Takes a JWS apart.
 pub(super) fn split(text: &str) -> Result<Segments<'_>, JoseError> {
-    let (signing_input, signature) = text.rsplit_once('.').ok_or(JoseError::Malformed)?;
-    let (header, payload) = signing_input.split_once('.').ok_or(JoseError::Malformed)?;
-    if payload.contains('.') {
+    let is_dot = |byte: &u8| *byte == b'.';
+    let (signing_input, signature) = around(text, text.bytes().rposition(|byte| is_dot(&byte)))?;
+    let (header, payload) = around(signing_input, signing_input.bytes().position(|byte| is_dot(&byte)))?;
+    if payload.as_bytes().iter().any(is_dot) {
         return Err(JoseError::Malformed);
     }
     Ok(Segments { header, payload, signature, signing_input })
+}
+
+/// What stands before and behind the dot at this place. (The searchers of `str` can panic, as far as the compiler knows.)
+fn around(text: &str, dot: Option<usize>) -> Result<(&str, &str), JoseError> {
+    let (before, behind) =
+        text.split_at_checked(dot.ok_or(JoseError::Malformed)?).ok_or(JoseError::Malformed)?;
+    Ok((before, behind.get(1..).ok_or(JoseError::Malformed)?))
 }
 
 /// Decodes a signature of exactly `N` bytes.

@@ -10,14 +10,16 @@ pub mod pbes2;
 
 use self::compact::{Compact, ENC, Frame};
 use super::jwk::{self, Jwk, Use};
-use super::{JoseError, KeyRef, REFUSED_MEMBERS, is_refused, jwt};
+use super::{JoseError, KeyRef, jwt};
 use crate::codec::BufferTooSmall;
 use crate::codec::cursor::Writer;
 use crate::codec::json::{self, Str, Value, put_string};
 use crate::codec::spki::{Group, P256_POINT_LEN, PublicKey};
-use crate::crypto::{KeyWrap, Recipient};
+use crate::crypto::{KeyId, KeyWrap, Recipient};
+use crate::jose;
 use crate::log::format_as;
 use core::fmt;
+use core::ops::Range;
 
 /// The value of `alg`, which is the AlgorithmID of Concat KDF, too.
 const ALG: &str = "ECDH-ES+A256KW";
@@ -37,7 +39,8 @@ pub struct Header<'a> {
 /// The header as it is written: `alg`, `enc`, `kid`, `cty` and `epk`.
 struct WithKey<'a> {
     header: &'a Header<'a>,
-    epk: &'a [u8; P256_POINT_LEN],
+    /// x and y of `epk` in base64url: encoded once, for the header is counted before it is written.
+    epk: ([u8; KeyId::LEN], [u8; KeyId::LEN]),
 }
 
 impl Frame for WithKey<'_> {
@@ -53,11 +56,11 @@ impl Frame for WithKey<'_> {
             out.put(br#","cty":"#);
             put_string(out, content_type);
         }
-        let (x, y) = jwk::coordinates(self.epk);
+        let (x, y) = &self.epk;
         out.put(br#","epk":{"kty":"EC","crv":"P-256","x":""#);
-        out.put(&x);
+        out.put(x);
         out.put(br#"","y":""#);
-        out.put(&y);
+        out.put(y);
         out.put(br#""}}"#);
     }
 }
@@ -65,7 +68,7 @@ impl Frame for WithKey<'_> {
 /// The length in characters of a message with so many bytes of plaintext: exactly what [`seal`] needs of the buffer.
 #[must_use]
 pub fn sealed_len(header: &Header<'_>, plaintext: usize) -> usize {
-    compact::sealed_len(WithKey { header, epk: &[0; P256_POINT_LEN] }.len(), plaintext)
+    compact::sealed_len(WithKey { header, epk: ([0; KeyId::LEN], [0; KeyId::LEN]) }.len(), plaintext)
 }
 
 /// Encrypts the `plaintext` bytes at the front of `buffer` into a message there. `z` was agreed on between the ephemeral key
@@ -86,7 +89,7 @@ pub fn seal<'b, P: KeyWrap>(
     plaintext: usize,
 ) -> Result<&'b str, JoseError> {
     let epk = epk.as_bytes().try_into().map_err(|_| JoseError::Key)?;
-    let frame = WithKey { header, epk };
+    let frame = WithKey { header, epk: jwk::coordinates(epk) };
     compact::check_room(frame.len(), buffer, plaintext)?;
     let kek = concat_kdf(provider, z, &[], &[])?;
     compact::seal(provider, kek, &frame, buffer, plaintext)
@@ -138,6 +141,8 @@ pub fn decrypt<'b, P: KeyWrap, R: Recipient<SharedSecret = P::SharedSecret>>(
 pub struct Encrypted<'b> {
     message: Compact<'b>,
     epk: [u8; P256_POINT_LEN],
+    /// Where `kid`, `cty`, `apu` and `apv` stand in the header, in this order.
+    places: [Option<Range<usize>>; 4],
 }
 
 impl<'b> Encrypted<'b> {
@@ -150,8 +155,8 @@ impl<'b> Encrypted<'b> {
     /// the curve is checked by [`Recipient::agree`].
     pub fn parse(buffer: &'b mut [u8]) -> Result<Self, JoseError> {
         let message = Compact::parse(buffer)?;
-        let epk = check(message.header())?;
-        Ok(Self { message, epk })
+        let (epk, places) = check(message.header())?;
+        Ok(Self { message, epk, places })
     }
 
     /// The sender's ephemeral key, for [`Recipient::agree`].
@@ -167,7 +172,8 @@ impl<'b> Encrypted<'b> {
     /// # Errors
     /// [`JoseError::Malformed`] where it is no string.
     pub fn kid(&self) -> Result<Option<Str<'_>>, JoseError> {
-        self.message.text("kid")
+        let [kid, ..] = &self.places;
+        self.text(kid)
     }
 
     /// `kid` as §4 has it: the key to which the message is encrypted.
@@ -183,7 +189,15 @@ impl<'b> Encrypted<'b> {
     /// # Errors
     /// [`JoseError::Malformed`] where it is no string.
     pub fn content_type(&self) -> Result<Option<Str<'_>>, JoseError> {
-        self.message.text("cty")
+        let [_, content_type, ..] = &self.places;
+        self.text(content_type)
+    }
+
+    /// The string at this place of the header.
+    fn text(&self, place: &Option<Range<usize>>) -> Result<Option<Str<'_>>, JoseError> {
+        let Some(place) = place else { return Ok(None) };
+        let value = self.message.header().get(place.clone()).unwrap_or_default();
+        Ok(Some(json::value(value)?.string()?))
     }
 
     /// Decrypts in place and returns the plaintext. `z` was agreed on with [`Encrypted::epk`].
@@ -191,7 +205,8 @@ impl<'b> Encrypted<'b> {
     /// # Errors
     /// [`JoseError::Authentication`] when anything of the message, or the key, is another; [`JoseError::Crypto`].
     pub fn open<P: KeyWrap>(self, provider: &mut P, z: P::SharedSecret) -> Result<&'b mut [u8], JoseError> {
-        let parties = json::object(self.message.header(), &["apu", "apv"])?;
+        let [_, _, apu, apv] = &self.places;
+        let parties = [self.text(apu)?, self.text(apv)?];
         let kek = decoded(parties, |apu, apv| concat_kdf(provider, z, apu, apv))??;
         self.message.open(provider, kek)
     }
@@ -205,37 +220,37 @@ impl fmt::Debug for Encrypted<'_> {
 
 format_as! { [] Encrypted<'_>, _ => "Encrypted" }
 
-/// Checks the header and returns the point of `epk`.
-fn check(header: &[u8]) -> Result<[u8; P256_POINT_LEN], JoseError> {
-    let [alg, enc, epk, apu, apv] = json::object(header, &["alg", "enc", "epk", "apu", "apv"])?;
-    check_common(header, alg, ALG, enc)?;
-    decoded([apu, apv], |_, _| ())?;
-    jwk::public_point(epk.ok_or(JoseError::Header)?)
+/// What a header says: the point of `epk`, and the places of [`Encrypted`].
+type Checked = ([u8; P256_POINT_LEN], [Option<Range<usize>>; 4]);
+
+/// Checks the header.
+#[inline(never)] // one frame less in its caller's
+fn check(header: &[u8]) -> Result<Checked, JoseError> {
+    let [alg, enc, epk, others @ ..] =
+        jose::header(header, &["alg", "enc", "epk", "kid", "cty", "apu", "apv"])?;
+    check_algorithms(alg, ALG, enc)?;
+    let [_, _, apu, apv] = others;
+    decoded([jwt::text(apu)?, jwt::text(apv)?], |_, _| ())?;
+    let point = jwk::public_point(epk.ok_or(JoseError::Header)?)?;
+    Ok((point, others.map(|member| member.map(Value::range))))
 }
 
-/// Checks what all headers have in common.
-fn check_common(
-    header: &[u8],
-    alg: Option<Value<'_>>,
-    expected: &str,
-    enc: Option<Value<'_>>,
-) -> Result<(), JoseError> {
-    let refused = json::object(header, &REFUSED_MEMBERS)?;
+/// Checks what a header says that it is encrypted with.
+fn check_algorithms(alg: Option<Value<'_>>, expected: &str, enc: Option<Value<'_>>) -> Result<(), JoseError> {
     let (alg, enc) = (jwt::text(alg)?, jwt::text(enc)?);
     let is = |member: Option<Str<'_>>, expected| member.is_some_and(|member| member.is(expected));
-    let expected = is(alg, expected) && is(enc, ENC) && !is_refused(&refused);
-    if expected { Ok(()) } else { Err(JoseError::Header) }
+    if is(alg, expected) && is(enc, ENC) { Ok(()) } else { Err(JoseError::Header) }
 }
 
 /// Hands what `apu` and `apv` decode to on; nothing where they are absent.
 #[inline(never)] // one frame less in its caller's
 fn decoded<T>(
-    [apu, apv]: [Option<Value<'_>>; 2],
+    [apu, apv]: [Option<Str<'_>>; 2],
     take: impl FnOnce(&[u8], &[u8]) -> T,
 ) -> Result<T, JoseError> {
     let (mut for_apu, mut for_apv) = ([0; MAX_PARTY], [0; MAX_PARTY]);
-    let apu = jwt::text(apu)?.map(|apu| apu.base64url(&mut for_apu)).transpose();
-    let apv = jwt::text(apv)?.map(|apv| apv.base64url(&mut for_apv)).transpose();
+    let apu = apu.map(|apu| apu.base64url(&mut for_apu)).transpose();
+    let apv = apv.map(|apv| apv.base64url(&mut for_apv)).transpose();
     let malformed = |_| JoseError::Malformed;
     Ok(take(apu.map_err(malformed)?.unwrap_or_default(), apv.map_err(malformed)?.unwrap_or_default()))
 }

@@ -5,9 +5,9 @@
 //! [`Unsigned::finish`]; [`Unverified::parse`] and [`Unverified::verified`]. [`sign`] and [`verify`] are both in one.
 
 use super::compact::{Segment, Unsigned, compact_len, signature, split};
-use super::{Algorithm, JoseError, Json, KeyRef, REFUSED_MEMBERS, is_refused, jwt};
+use super::{Algorithm, JoseError, Json, KeyRef, jwt};
 use crate::codec::cursor::Writer;
-use crate::codec::json::{self, Str, put_string};
+use crate::codec::json::{Str, put_string};
 use crate::codec::timestamp::Timestamp;
 use crate::codec::{BufferTooSmall, base64};
 use crate::crypto::{KeyId, Signature, Signer, Verified, Verifier};
@@ -172,11 +172,10 @@ impl<'t, 's> Unverified<'t, 's> {
     pub(crate) fn read(token: &'t str, header: &'s [u8]) -> Result<Self, JoseError> {
         let segments = split(token)?;
         let signature = signature(segments.signature)?;
-        let [alg, iat, kid, target] = json::object(header, &["alg", "iat", "kid", "tgt"])?;
-        let refused = json::object(header, &REFUSED_MEMBERS)?;
+        let [alg, iat, kid, target] = super::header(header, &["alg", "iat", "kid", "tgt"])?;
         let issued_at = jwt::date(iat)?;
         let (alg, kid, target) = (jwt::text(alg)?, jwt::text(kid)?, jwt::text(target)?);
-        if !alg.is_some_and(|alg| alg.is(Algorithm::Es256.name())) || is_refused(&refused) {
+        if !alg.is_some_and(|alg| alg.is(Algorithm::Es256.name())) {
             return Err(JoseError::Header);
         }
         let (signing_input, payload) = (segments.signing_input, segments.payload);

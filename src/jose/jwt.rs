@@ -4,7 +4,7 @@
 //! `Ok(Some(…))` and [`JoseError::Malformed`].
 
 use super::compact::{Json, Unsigned, compact_len, signature, split};
-use super::{Algorithm, Hs256Key, JoseError, REFUSED_MEMBERS, SigningKey, VerifyingKey, is_refused};
+use super::{Algorithm, Hs256Key, JoseError, SigningKey, VerifyingKey};
 use crate::codec::json::{self, Str, Value};
 use crate::codec::timestamp::Timestamp;
 use crate::codec::{BufferTooSmall, base64};
@@ -204,12 +204,11 @@ format_as! { [] Authentic<'_>, _ => "Authentic" }
 
 #[inline(never)] // one frame less in its caller's
 fn check_header(header: &[u8], algorithm: Algorithm, typ: &str) -> Result<(), JoseError> {
-    let [alg, found_typ] = json::object(header, &["alg", "typ"])?;
-    let refused = json::object(header, &REFUSED_MEMBERS)?;
+    let [alg, found_typ] = super::header(header, &["alg", "typ"])?;
     let is = |member: Option<Value<'_>>, expected: &str| {
         member.and_then(|member| member.string().ok()).is_some_and(|text| text.is(expected))
     };
-    let expected = is(alg, algorithm.name()) && is(found_typ, typ) && !is_refused(&refused);
+    let expected = is(alg, algorithm.name()) && is(found_typ, typ);
     if expected { Ok(()) } else { Err(JoseError::Header) }
 }
 

@@ -35,7 +35,7 @@ impl KeyRef {
     /// # Errors
     /// [`JoseError::Malformed`] for anything else.
     pub fn parse(text: &str) -> Result<Self, JoseError> {
-        let (address, kid) = text.rsplit_once('/').ok_or(JoseError::Malformed)?;
+        let (address, kid) = text.rsplit_once(['/']).ok_or(JoseError::Malformed)?;
         Self::new(address, KeyId::parse(kid).ok_or(JoseError::Malformed)?)
     }
 

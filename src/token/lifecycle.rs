@@ -1,18 +1,19 @@
 //! The one lifecycle of §5: obtain, use, renew before the end, give back.
 
+mod outcome;
+mod user;
+
 use super::TokenError;
-use super::answer::{Answer, Issued, meaning};
+use super::answer::Answer;
 use super::authorize::Authorization;
 use super::config::Config;
 use super::credentials::is_visible;
-use super::dialect::{Endpoint, Field, Meaning};
+use super::dialect::{Endpoint, Field};
 use super::need::{Access, Generation, Need, Pending, Stop};
 use super::request::{self, Request};
 use super::retry::{Elapsed, wait};
 use super::text::Text;
-use crate::codec::cursor::Writer;
 use crate::log::{debug, format_as};
-use crate::secret::Secret;
 use crate::session::Now;
 use core::fmt;
 
@@ -242,62 +243,6 @@ impl<'c, const TOKEN: usize> Lifecycle<'c, TOKEN> {
         self.clock.advance(millis);
     }
 
-    /// Begins the authorization of a user and writes the URL that the user is to open: `origin`, such as
-    /// `https://issuer.example`, with the dialect's path and the query. One that was begun before is forgotten.
-    ///
-    /// # Security
-    /// `random` must come from a generator that is fit for keys.
-    ///
-    /// # Errors
-    /// [`TokenError::InvalidConfiguration`] where the tokens are the client's own, [`TokenError::WrongTurn`] while a request is
-    /// out or when it is over, [`TokenError::BufferTooSmall`]. Nothing has changed then.
-    pub fn authorize<'o>(
-        &mut self,
-        origin: &str,
-        random: &Secret<64>,
-        out: &'o mut [u8],
-    ) -> Result<&'o str, TokenError> {
-        let (Some(authorize), Some(redirect_uri)) = (self.config.dialect.authorize, self.config.redirect_uri)
-        else {
-            return Err(TokenError::InvalidConfiguration);
-        };
-        if matches!(self.phase, Phase::Outstanding { .. } | Phase::Stopped(_)) || self.revoking {
-            return Err(TokenError::WrongTurn);
-        }
-        let authorization = Authorization::new(random);
-        let mut url = Writer::new(out);
-        url.put(origin.as_bytes());
-        url.put(authorize.path.as_bytes());
-        authorization.put_query(&mut url, self.config.credentials.id(), redirect_uri, self.config.scope);
-        let url = url.finish_slice()?;
-        if self.grant == Grant::Code {
-            self.forget_grant();
-        }
-        self.authorization = Some(authorization);
-        Ok(core::str::from_utf8(url).unwrap_or_default())
-    }
-
-    /// Takes the query of the redirect that the user comes back with, what stands behind its `?`. Its `state` is compared in
-    /// constant time, before anything else is looked at. The code in it is exchanged by the next request.
-    ///
-    /// # Errors
-    /// [`TokenError::State`] for what is not the answer to this authorization, [`TokenError::Denied`],
-    /// [`TokenError::Malformed`], [`TokenError::TooLong`]; [`TokenError::WrongTurn`] where none was begun, or its code is
-    /// there already. Nothing has changed then.
-    pub fn authorized(&mut self, query: &str) -> Result<(), TokenError> {
-        let idle = matches!(self.phase, Phase::Ready | Phase::BackOff { .. }) && !self.revoking;
-        let (Some(authorization), Some(authorize), true) =
-            (&self.authorization, self.config.dialect.authorize, idle && self.grant != Grant::Code)
-        else {
-            return Err(TokenError::WrongTurn);
-        };
-        authorization.read(query, authorize.code, &mut self.bought_with)?;
-        // What was held before is another authorization's.
-        self.access.clear();
-        self.grant = Grant::Code;
-        Ok(())
-    }
-
     /// Gives the tokens back: from now on nobody gets them, and a request to revoke them is due, where the dialect has one.
     /// Then it is over.
     pub fn revoke(&mut self) {
@@ -398,84 +343,6 @@ impl<'c, const TOKEN: usize> Lifecycle<'c, TOKEN> {
             Phase::Outstanding { step, since } if pending.serial == self.serial => Ok((step, since)),
             _ => Err(TokenError::WrongTurn),
         }
-    }
-
-    /// Takes a token that was issued for a request which left `since` then: all of it is checked before any of it is taken.
-    fn issued(&mut self, step: Step, since: u64, random: u32, body: &[u8]) -> Result<(), TokenError> {
-        let issued = Issued::read(&self.config.dialect.answer, body, TOKEN)?;
-        // The refresh token counts even where the access token has ended on its way: the old one may be used up.
-        if let Some(refresh) = issued.refresh.filter(|_| self.config.dialect.refresh.is_some()) {
-            self.bought_with.set(refresh.bytes()).ok_or(TokenError::Malformed)?;
-            self.grant = Grant::Refresh;
-        } else if step != Step::Refresh {
-            self.forget_grant();
-        }
-        self.authorization = None;
-        let lifetime = issued.expires_in.map(|seconds| seconds.saturating_mul(1_000));
-        let ends = lifetime.map_or(NEVER, |lifetime| since.saturating_add(lifetime));
-        let at = self.clock.at(Now::UNKNOWN);
-        self.access.clear();
-        if at >= ends {
-            return Err(TokenError::Expired);
-        }
-        self.access.set(issued.access.bytes()).ok_or(TokenError::Malformed)?;
-        self.generation = Generation(self.generation.0.wrapping_add(1));
-        self.ends = ends;
-        self.renews = lifetime
-            .map_or(NEVER, |lifetime| since.saturating_add(self.config.policy.renewal(lifetime, random)));
-        self.suspect = core::mem::take(&mut self.doubted);
-        self.failures = 0;
-        self.phase = Phase::Ready;
-        Ok(())
-    }
-
-    /// Takes an answer without a token. Where it is to come again later, the phase is left to the caller.
-    fn refused(&mut self, step: Step, status: u16, body: &[u8]) -> TokenError {
-        match (meaning(self.config.dialect, status, body), step) {
-            (None | Some(Meaning::Later), _) => return TokenError::Later { status },
-            // It was given back, as far as this end can tell.
-            (_, Step::Revoke) => {
-                self.stop(Stop::Revoked);
-            }
-            (Some(Meaning::Suspended), _) => {
-                self.stop(Stop::Suspended);
-            }
-            (Some(Meaning::Refused), Step::Obtain) => {
-                self.stop(Stop::Refused);
-            }
-            // Another grant is tried: the credentials, or the user.
-            (Some(Meaning::Refused), Step::Exchange | Step::Refresh) => {
-                self.forget_grant();
-                self.authorization = None;
-                self.phase = Phase::Ready;
-            }
-        }
-        TokenError::Refused { status }
-    }
-
-    fn back_off(&mut self, random: u32, retry_after: u64) {
-        let wait = self.config.policy.back_off(self.failures, random, retry_after);
-        self.failures = self.failures.saturating_add(1);
-        self.phase = Phase::BackOff { until: self.clock.at(Now::UNKNOWN).saturating_add(wait) };
-    }
-
-    fn stop(&mut self, stop: Stop) -> Stop {
-        debug!("token: {}", stop);
-        self.erase();
-        self.phase = Phase::Stopped(stop);
-        stop
-    }
-
-    fn erase(&mut self) {
-        self.access.clear();
-        self.suspect = false;
-        self.forget_grant();
-        self.authorization = None;
-    }
-
-    fn forget_grant(&mut self) {
-        self.bought_with.clear();
-        self.grant = Grant::None;
     }
 }
 

@@ -6,6 +6,7 @@
 mod header;
 pub mod http1;
 
+use crate::codec::retry_after::Unread;
 use crate::log::format_as;
 use core::fmt;
 
@@ -128,8 +129,8 @@ pub struct Response<'b> {
     pub status: u16,
     /// Whether the body says that it is `application/json`, with parameters or without.
     pub content_type_is_json: bool,
-    /// `Retry-After` in seconds. The form with a date counts as absent; a number too large as the largest.
-    pub retry_after: Option<u32>,
+    /// `Retry-After`, as it came.
+    pub retry_after: Unread,
     /// The body: a slice of the caller's buffer, to be opened in place.
     pub body: &'b mut [u8],
 }
@@ -215,8 +216,12 @@ mod tests {
         assert!(printed.contains("Authorization") && printed.contains("body_length: 10"), "{printed}");
         assert!(!printed.contains("topsecret") && !printed.contains("plain"), "{printed}");
         let mut body = *b"plain body";
-        let response =
-            Response { status: 200, content_type_is_json: true, retry_after: None, body: &mut body };
+        let response = Response {
+            status: 200,
+            content_type_is_json: true,
+            retry_after: Unread::ABSENT,
+            body: &mut body,
+        };
         assert!(!std::format!("{response:?}").contains("112"));
     }
 }

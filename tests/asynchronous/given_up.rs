@@ -5,7 +5,7 @@ use crate::support::{
     Count, Counted, Faulty, Fuse, Link, MODES, Seeded, Soft, Wire, World, block_on, poll_times,
 };
 use dynamic_key::Code;
-use dynamic_key::client::{AsyncClient, ClientError, REQUEST_PATH};
+use dynamic_key::client::{AsyncClient, ClientError, NoAnswer, REQUEST_PATH};
 use dynamic_key::crypto::software::{PinnedKey, Pins, Software};
 use dynamic_key::handshake::ClientConfig;
 use dynamic_key::request::Request;
@@ -115,7 +115,7 @@ fn give_up(mode: Mode, before: Before, idempotent: bool) {
         assert!(!client.is_outcome_unknown(), "{case}");
         if before == Before::Lost && !renewed {
             // The session that was refused still stands, so it is asked again: as after a failed renewal.
-            let refused = ClientError::OutcomeUnknown { hint: Some(Code::InvalidSession) };
+            let refused = ClientError::OutcomeUnknown { cause: NoAnswer::Unsealed(Code::InvalidSession) };
             assert_eq!(answer.map(|answer| answer.status), Err(refused), "{case}");
             let answer = block_on(client.request(Now::UNKNOWN, &next, &mut buffer));
             assert_eq!(answer.map(|answer| answer.status), Ok(200), "{case}");
@@ -182,7 +182,7 @@ fn a_late_answer_is_no_answer_to_the_next() {
                 }
             });
             let outcome = block_on(client.request(Now::UNKNOWN, &next, &mut buffer));
-            let unknown = ClientError::OutcomeUnknown { hint: None };
+            let unknown = ClientError::OutcomeUnknown { cause: NoAnswer::NotAuthentic };
             assert_eq!(outcome.map(|answer| answer.status), Err(unknown), "{mode:?} after {polls}");
             assert!(others.borrow().is_some());
             client.transport_mut().0.tamper = Box::new(|_| {});

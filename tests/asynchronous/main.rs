@@ -15,4 +15,5 @@ mod server;
 mod slow;
 #[path = "../support/mod.rs"]
 mod support;
+mod tokens;
 mod twins;

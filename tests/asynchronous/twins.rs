@@ -3,7 +3,7 @@
 
 use crate::slow::Slow;
 use crate::support::{Broken, Faulty, Fuse, Link, Lost, MODES, START, Seeded, Soft, Storm, World, block_on};
-use dynamic_key::client::{AsyncClient, Client, ClientError, Response};
+use dynamic_key::client::{AsyncClient, Client, ClientError, NoAnswer, Response};
 use dynamic_key::crypto::software::{PinnedKey, Pins, Software};
 use dynamic_key::handshake::ClientConfig;
 use dynamic_key::request::Request;
@@ -29,8 +29,8 @@ fn config(mode: Mode, schemes: &'static [Scheme]) -> ClientConfig<'static> {
 fn kind<E>(outcome: &Seen<E>) -> &'static str {
     match outcome {
         Ok(_) => "answered",
-        Err(ClientError::OutcomeUnknown { hint: None }) => "unknown",
-        Err(ClientError::OutcomeUnknown { hint: Some(_) }) => "unknown, with a hint",
+        Err(ClientError::OutcomeUnknown { cause: NoAnswer::Unsealed(_) }) => "unknown, with a hint",
+        Err(ClientError::OutcomeUnknown { .. }) => "unknown",
         Err(ClientError::Refused { .. }) => "refused",
         Err(ClientError::Transport(_)) => "transport",
         Err(_) => "core",

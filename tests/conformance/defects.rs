@@ -1,14 +1,17 @@
 //! Each planted defect is found, and found as what it is; each property finds one.
 
+use std::cell::Cell;
+
 use dynamic_key::Secret;
 use dynamic_key::conformance::Property as P;
-use dynamic_key::conformance::{failing_generator, known_answer};
+use dynamic_key::conformance::{failing_generator, failing_wrap, known_answer};
 use dynamic_key::crypto::software::{Identity, Software};
 
 use super::broken::{Broken, Defect as D};
 use super::broken_identity::{BrokenSigner, SignerDefect as S, VerifierDefect as V, broken_verify};
+use super::broken_wrap::{BrokenRecipient, BrokenWrap, WrapDefect as W};
 use super::support::Seeded;
-use super::{PRIVATE, run, verify};
+use super::{PRIVATE, decrypts, run, run_wrap, verify};
 
 const PROVIDERS: &[(D, P)] = &[
     (D::FillsNothing, P::Random),
@@ -105,6 +108,31 @@ const VERIFIERS: &[(V, P)] = &[
     (V::RefusesIntroductions, P::GatewayHandshake),
 ];
 
+const WRAPS: &[(W, P)] = &[
+    (W::OtherKeyId, P::RecipientKeyId),
+    (W::AgreesOnce, P::Received),
+    (W::RefusesXOfZero, P::UnusualKey),
+    (W::ReceivesAnything, P::InvalidKeyReceived),
+    (W::ReceivesWithAnotherError, P::InvalidKeyReceived),
+    (W::KdfWithoutInfo, P::ConcatKdf),
+    (W::KdfOfTheFirstPart, P::ConcatKdf),
+    (W::KdfOfPartsApart, P::ConcatKdf),
+    (W::OtherIterations, P::Pbkdf2),
+    (W::CutPasswords, P::Pbkdf2),
+    (W::PasswordsSometimes, P::Pbkdf2),
+    (W::WrapsAnotherKey, P::Wrap),
+    (W::SameContentKey, P::FreshContentKey),
+    (W::UnwrapsAnotherKey, P::Unwrap),
+    (W::UnwrapsAnything, P::WrongWrap),
+    (W::UnwrapsWithAnotherError, P::WrongWrap),
+    (W::OneContentKey, P::SideBySide),
+    (W::KeksStay, P::Room),
+    (W::SealsFewMessages, P::SentMessages),
+    (W::OpensFewMessages, P::ReceivedMessages),
+    (W::SealsFewPackages, P::SentPackages),
+    (W::OpensFewPackages, P::ReceivedPackages),
+];
+
 fn identity() -> Identity {
     Identity::from_bytes(&Secret::new(PRIVATE)).unwrap()
 }
@@ -131,6 +159,17 @@ fn every_defect_in_the_use_of_a_generator_is_named() {
 }
 
 #[test]
+fn every_defect_of_a_key_wrap_or_a_recipient_is_named() {
+    for (defect, property) in WRAPS {
+        let recipient = BrokenRecipient(decrypts(), *defect, Cell::new(0));
+        let outcome = run_wrap(BrokenWrap::new(Seeded(1), *defect), identity(), recipient);
+        assert_eq!(outcome.map_err(|failure| failure.property), Err(*property), "{defect:?}: {outcome:?}");
+    }
+    let outcome = failing_wrap(|draws| BrokenWrap::new(draws, W::WrapsWithoutGenerator));
+    assert_eq!(outcome.map_err(|failure| failure.property), Err(P::FailingGenerator));
+}
+
+#[test]
 fn every_defect_of_a_signer_or_a_verifier_is_named() {
     for (defect, property) in SIGNERS {
         let outcome = run(Software::new(Seeded(1)), BrokenSigner(identity(), *defect), verify, false);
@@ -149,6 +188,7 @@ fn every_defect_of_a_signer_or_a_verifier_is_named() {
 fn every_property_has_a_defect_that_it_names() {
     let named = [PROVIDERS, HANDSHAKES, GENERATORS].concat();
     let named = named.iter().map(|(_, property)| *property);
+    let named = named.chain(WRAPS.iter().map(|(_, property)| *property));
     let named = named.chain(SIGNERS.iter().map(|(_, property)| *property));
     let named: Vec<_> = named.chain(VERIFIERS.iter().map(|(_, property)| *property)).collect();
     // The software provider cannot be broken from here.

@@ -1,5 +1,6 @@
 //! A transport that reaches a gateway in memory through a man on the wire.
 
+use dynamic_key::codec::retry_after::Unread;
 use dynamic_key::transport::{Request, Response, Transport, TransportError};
 
 use super::World;
@@ -70,6 +71,6 @@ impl Transport for Link<'_> {
         let (status, body) = wire.answer.as_ref().filter(|_| !wire.lost).ok_or(Lost)?;
         let room = buffer.get_mut(..body.len()).unwrap();
         room.copy_from_slice(body);
-        Ok(Response { status: *status, content_type_is_json: true, retry_after: None, body: room })
+        Ok(Response { status: *status, content_type_is_json: true, retry_after: Unread::ABSENT, body: room })
     }
 }

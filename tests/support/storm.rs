@@ -2,6 +2,7 @@
 //! and forges, all from one seed.
 
 use dynamic_key::Code;
+use dynamic_key::codec::retry_after::Unread;
 use dynamic_key::transport::{Request, Response, Transport, TransportError};
 
 use super::{Seeded, World};
@@ -181,6 +182,6 @@ impl Transport for Storm {
         let (status, body) = std::mem::replace(&mut self.pending, Err(Broken::Silence))?;
         let room = buffer.get_mut(..body.len()).unwrap();
         room.copy_from_slice(&body);
-        Ok(Response { status, content_type_is_json: true, retry_after: None, body: room })
+        Ok(Response { status, content_type_is_json: true, retry_after: Unread::ABSENT, body: room })
     }
 }

@@ -1,6 +1,8 @@
 //! Where an answer begins and ends, and who may not say so.
 
 use crate::script::{Failure, POST, Script, Seen, exchange, http, received};
+use dynamic_key::codec::retry_after::RetryAfter;
+use dynamic_key::codec::timestamp::Timestamp;
 use dynamic_key::transport::http1::{Error, Refusal};
 use dynamic_key::transport::{Request, TransportError};
 use embedded_io::ErrorKind;
@@ -26,6 +28,7 @@ fn refused(answer: impl AsRef<[u8]>) -> Refusal {
 }
 
 fn seen(status: u16, json: bool, retry_after: Option<u32>, body: &str) -> Result<Seen, Failure> {
+    let retry_after = retry_after.map(RetryAfter::Seconds);
     Ok(Seen { status, json, retry_after, body: body.into() })
 }
 
@@ -37,6 +40,27 @@ fn answers_in_portions_of_any_size() {
         assert_eq!(received(CHUNKED, portion, 200), seen(503, false, Some(7), body));
         assert_eq!(received(UNTIL_END, portion, 200), seen(404, true, None, body));
         assert_eq!(received(INTERIM, portion, 200), seen(200, false, None, "{}"));
+    }
+}
+
+#[test]
+fn retry_after_in_seconds_or_as_a_date() {
+    let date = RetryAfter::Date(Timestamp::from_unix_secs(784_111_777));
+    for (value, expected) in [
+        ("120", Some(RetryAfter::Seconds(120))),
+        ("4294967296", Some(RetryAfter::Seconds(u32::MAX))),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", Some(date)),
+        ("  Sunday, 06-Nov-94 08:49:37 GMT ", Some(date)),
+        ("Sun Nov  6 08:49:37 1994", Some(date)),
+        ("Mon, 06 Nov 1994 08:49:37 GMT", None),
+        ("", None),
+        ("-1", None),
+        ("1.5", None),
+    ] {
+        let answer = format!("HTTP/1.1 429\r\nContent-Length: 0\r\nRetry-After: {value}\r\n\r\n");
+        for portion in [1, 7, usize::MAX] {
+            assert_eq!(received(&answer, portion, 200).unwrap().retry_after, expected, "{value:?}");
+        }
     }
 }
 

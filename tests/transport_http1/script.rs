@@ -1,6 +1,7 @@
 //! Streams that do what a test wrote down, and a connector that hands them out.
 
 use crate::executor::{block_on, pause};
+use dynamic_key::codec::retry_after::RetryAfter;
 use dynamic_key::transport::http1::{AsyncConnect, AsyncHttp1, Connect, Error, Http1};
 use dynamic_key::transport::{AsyncTransport, Header, Request, Response, Transport};
 use embedded_io::{ErrorKind, ErrorType, Read, Write};
@@ -267,7 +268,7 @@ pub(crate) fn stream(script: Script) -> (Stream, Rc<RefCell<Log>>) {
 pub(crate) struct Seen {
     pub(crate) status: u16,
     pub(crate) json: bool,
-    pub(crate) retry_after: Option<u32>,
+    pub(crate) retry_after: Option<RetryAfter>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -276,7 +277,7 @@ impl From<Response<'_>> for Seen {
         Self {
             status: response.status,
             json: response.content_type_is_json,
-            retry_after: response.retry_after,
+            retry_after: response.retry_after.read(),
             body: response.body.to_vec(),
         }
     }

@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::config::{Config, ConfigError};
-use crate::issuer::Settings;
+use crate::{issuer, relay};
 use lexopt::prelude::*;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -25,6 +25,7 @@ These stand above the file:
   --identity FILE        the identity key, PEM or JWK; generated where there is none
   --token-secret FILE    the token secret in hexadecimal; generated where there is none
   --issuer FILE          issue tokens to sample clients, too, and keep what was issued in this file
+  --relay FILE           relay identities of a sample application, and keep them and their messages in this file
   --session-seconds N    how long a session lasts
   --log LEVEL            error, warn, info (the default), debug or trace; to stderr
   --help
@@ -63,6 +64,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, C
             Long("identity") => flags.identity = Some(parser.value().map_err(usage)?.into()),
             Long("token-secret") => flags.token_secret = Some(parser.value().map_err(usage)?.into()),
             Long("issuer") => flags.issuer = Some(parser.value().map_err(usage)?.into()),
+            Long("relay") => flags.relay = Some(parser.value().map_err(usage)?.into()),
             Long("session-seconds") => flags.session_seconds = Some(value(&mut parser)?),
             Long("log") => level = value(&mut parser)?,
             other => return Err(usage(other.unexpected())),
@@ -86,6 +88,7 @@ struct Flags {
     identity: Option<PathBuf>,
     token_secret: Option<PathBuf>,
     issuer: Option<PathBuf>,
+    relay: Option<PathBuf>,
     session_seconds: Option<u32>,
 }
 
@@ -96,7 +99,10 @@ impl Flags {
         config.audience = self.audience.or(config.audience.take());
         config.identity = self.identity.or(config.identity.take());
         config.token_secret = self.token_secret.or(config.token_secret.take());
-        config.issuer = self.issuer.map(Settings::demo).or(config.issuer.take());
+        config.issuer = self.issuer.map(issuer::Settings::demo).or(config.issuer.take());
+        if let Some(database) = self.relay {
+            config.relay = Some(relay::Settings::demo(Some(database)));
+        }
         if let Some(seconds) = self.session_seconds {
             config.session = Duration::from_secs(seconds.into());
         }

@@ -5,7 +5,7 @@ mod names;
 
 pub use error::ConfigError;
 
-use crate::issuer;
+use crate::{issuer, relay};
 use dynamic_key::handshake::key_agreement::DEFAULT_LIFETIME;
 use dynamic_key::scheme::{Preference, Scheme};
 use dynamic_key::session::{ClientType, Mode};
@@ -64,6 +64,8 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// An issuer of tokens beside the gateway.
     pub issuer: Option<issuer::Settings>,
+    /// A relay of identities beside the gateway.
+    pub relay: Option<relay::Settings>,
     /// Sizes, times and rates.
     pub limits: Limits,
 }
@@ -256,6 +258,7 @@ impl Default for Config {
             key_agreement: None,
             cors_origins: Vec::new(),
             issuer: None,
+            relay: None,
             limits: Limits::default(),
         }
     }
@@ -277,7 +280,7 @@ impl Config {
 
     /// The demonstration: the sample upstream behind it, `internal-web-client` for all its routes, the external
     /// `partner-acme-corp` for `/countries/get` and `/lang/get`, every mode and scheme, Key Agreement with a sealed password
-    /// at `/rest/login`, no rate limits.
+    /// at `/rest/login`, a relay that forgets, no rate limits.
     #[must_use]
     pub fn demo() -> Self {
         let partner = "partner-acme-corp";
@@ -308,6 +311,7 @@ impl Config {
                 }],
                 ..KeyAgreement::default()
             }),
+            relay: Some(relay::Settings::demo(None)),
             limits: Limits { handshakes_per_minute: 0, failures_per_minute: 0, ..Limits::default() },
             ..Self::default()
         }
@@ -324,7 +328,10 @@ impl Config {
         let folder = path.parent().unwrap_or(Path::new(""));
         let own = [&mut config.identity, &mut config.token_secret].into_iter().flatten();
         let issuer = config.issuer.iter_mut().map(|issuer| &mut issuer.database);
-        for file in own.chain(config.identities.iter_mut().map(|identity| &mut identity.key)).chain(issuer) {
+        let relay = config.relay.iter_mut().filter_map(|relay| relay.database.as_mut());
+        let databases = issuer.chain(relay);
+        for file in own.chain(config.identities.iter_mut().map(|identity| &mut identity.key)).chain(databases)
+        {
             *file = folder.join(&*file);
         }
         Ok(config)

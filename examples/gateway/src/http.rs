@@ -6,14 +6,14 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
@@ -43,10 +43,10 @@ impl Http {
         router: Router,
         shutdown: impl Future<Output = ()>,
     ) {
-        let graceful = GracefulShutdown::new();
+        let (end, ending) = watch::channel(false);
         let places = Arc::new(Semaphore::new(self.connections.min(Semaphore::MAX_PERMITS)));
         let mut connections = JoinSet::new();
-        let mut shutdown = std::pin::pin!(shutdown);
+        let mut shutdown = pin!(shutdown);
         loop {
             let accept = async {
                 let place = Arc::clone(&places).acquire_owned().await;
@@ -67,7 +67,7 @@ impl Http {
                 }
                 (_, Err(_)) => break,
             };
-            let connection = self.connection(stream, peer, router.clone(), graceful.watcher());
+            let connection = self.connection(stream, peer, router.clone(), ending.clone());
             connections.spawn(async move {
                 if let Err(error) = connection.await {
                     debug!(peer = %peer.ip(), timeout = error.is_timeout(), "connection broken");
@@ -77,29 +77,39 @@ impl Http {
         }
         drop(listener);
         info!(connections = connections.len(), "draining");
-        if tokio::time::timeout(self.drain, graceful.shutdown()).await.is_err() {
+        end.send_replace(true);
+        let drained = async { while connections.join_next().await.is_some() {} };
+        if tokio::time::timeout(self.drain, drained).await.is_err() {
             warn!("requests in flight were cut off");
         }
     }
 
-    fn connection(
+    /// Serves a connection until it is over, or has become another protocol's; once all end, until it is idle.
+    async fn connection(
         self,
         stream: TcpStream,
         peer: SocketAddr,
         router: Router,
-        watcher: Watcher,
-    ) -> impl Future<Output = hyper::Result<()>> + Send {
+        mut ending: watch::Receiver<bool>,
+    ) -> hyper::Result<()> {
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router);
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer.ip()));
             service.call(request.map(Body::new))
         });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.head)
-            .max_buf_size(HEAD)
-            .serve_connection(TokioIo::new(stream), service);
-        watcher.watch(connection)
+        let mut connection = pin!(
+            http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(self.head)
+                .max_buf_size(HEAD)
+                .serve_connection(TokioIo::new(stream), service)
+                .with_upgrades()
+        );
+        tokio::select! {
+            served = connection.as_mut() => return served,
+            _ = ending.wait_for(|ending| *ending) => connection.as_mut().graceful_shutdown(),
+        }
+        connection.await
     }
 }

@@ -43,6 +43,9 @@ pub struct Issuer {
     limit: Option<SourceLimit>,
 }
 
+/// The database cannot be read.
+pub(crate) struct Unreadable;
+
 impl std::fmt::Debug for Issuer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Issuer").field("settings", &self.settings).finish_non_exhaustive()
@@ -179,6 +182,18 @@ impl Issuer {
         };
         let mark = if back.contains('?') { '&' } else { '?' };
         Ok(format!("{back}{mark}{name}={value}&state={}", request::percent_encode(state)))
+    }
+
+    /// The client whose token comes with this request; `None` where it is nobody's.
+    ///
+    /// # Errors
+    /// The database's, which the log has.
+    pub(crate) fn client_of(&self, head: &HeaderMap) -> Result<Option<String>, Unreadable> {
+        match self.whoami(head) {
+            Ok(client) => Ok(Some(client)),
+            Err(Refusal::Internal) => Err(Unreadable),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Whose token comes with this request, and with the client's API key where it has one.

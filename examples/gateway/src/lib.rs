@@ -22,6 +22,7 @@ mod keys;
 mod limit;
 mod log;
 mod policy;
+pub mod relay;
 mod rest;
 mod sample;
 mod server;

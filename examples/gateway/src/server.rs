@@ -6,6 +6,7 @@ use crate::issuer::{self, Issuer};
 use crate::keys::{self, KeyError};
 use crate::limit::SourceLimit;
 use crate::policy::{self, Policy};
+use crate::relay::{self, Relay};
 use crate::rest::Rest;
 use crate::sample::SampleUpstream;
 use crate::shared::Shared;
@@ -36,6 +37,7 @@ pub struct Server {
     public: PinnedKey,
     shared: Arc<Shared>,
     issuer: Option<Arc<Issuer>>,
+    relay: Option<Arc<Relay>>,
     sample: Option<SampleUpstream>,
 }
 
@@ -58,6 +60,8 @@ pub enum StartError {
     Key(KeyError),
     /// The issuer's database cannot be used.
     Database(Box<redb::Error>),
+    /// The relay's database cannot be used.
+    Relay(Box<redb::Error>),
     /// The address cannot be listened on.
     Listen {
         /// The address.
@@ -85,6 +89,7 @@ impl fmt::Display for StartError {
             Self::Config(error) => error.fmt(f),
             Self::Key(error) => error.fmt(f),
             Self::Database(error) => write!(f, "the issuer's database: {error}"),
+            Self::Relay(error) => write!(f, "the relay's database: {error}"),
             Self::Listen { address, error } => write!(f, "cannot listen on {address}: {}", error.kind()),
         }
     }
@@ -110,10 +115,13 @@ impl Server {
         let local_addr = listener.local_addr().map_err(listen)?;
         let (url, sample) = upstream(&config).await?;
         let limits = config.limits;
+        let audience = policy::audience(&config, local_addr)?;
+        let relay = config.relay.as_ref().map(|own| Relay::open(own, audience, issuer.clone(), &limits));
+        let relay = relay.transpose()?.map(Arc::new);
         let gateway = Gateway {
             clients: policy.clients,
             allowlist: policy.allowlist,
-            audience: policy::audience(&config, local_addr)?,
+            audience,
             tokens,
             identity: Some(public),
             session_seconds: config.session.as_secs(),
@@ -145,7 +153,7 @@ impl Server {
             );
         }
         info!(%local_addr, kid = %public.kid(), upstream = url, "listening");
-        Ok(Self { listener, local_addr, public, shared: Arc::new(shared), issuer, sample })
+        Ok(Self { listener, local_addr, public, shared: Arc::new(shared), issuer, relay, sample })
     }
 
     /// Where it listens.
@@ -171,12 +179,30 @@ impl Server {
         let Limits { head, connections, drain, .. } = self.shared.limits;
         let sweeper = Background(tokio::spawn(sweep(Arc::clone(&self.shared))));
         let sample = self.sample.map(|sample| Background(tokio::spawn(sample.serve(std::future::pending()))));
+        let cors = self.shared.cors.clone();
         let mut router = api::router(self.shared);
         if let Some(issuer) = self.issuer {
             router = router.merge(issuer::router(issuer));
         }
+        let relay_sweeper =
+            self.relay.as_ref().map(|relay| Background(tokio::spawn(relay::sweep(Arc::clone(relay)))));
+        if let Some(relay) = &self.relay {
+            let relayed = relay::router(Arc::clone(relay));
+            router = router.merge(match cors {
+                Some(cors) => relayed.layer(cors),
+                None => relayed,
+            });
+        }
+        let shutdown = async {
+            shutdown.await;
+            // Who listens would else listen until its time is up.
+            self.relay.iter().for_each(|relay| relay.end());
+        };
         Http { head, connections, drain }.serve(self.listener, router, shutdown).await;
-        drop((sweeper, sample));
+        if let Some(relay) = &self.relay {
+            relay.ended(drain).await;
+        }
+        drop((sweeper, relay_sweeper, sample));
         info!("stopped");
     }
 }

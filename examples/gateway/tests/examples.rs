@@ -32,6 +32,8 @@ fn example(name: &str) -> Command {
                 "--example",
                 "demo",
                 "--example",
+                "identity",
+                "--example",
                 "token",
             ])
             .arg("--target-dir")
@@ -239,6 +241,9 @@ fn the_demo_goes_as_told() {
     let Outcome(code, out, err) = Outcome::of(&mut example("demo"));
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
     let (_, summary) = out.split_once("═══ Summary ═══").unwrap();
+    for told in ["Tokens that stay fresh", "Identities and what they tell each other"] {
+        assert!(out.contains(&format!("═══ {told} ═══")), "{told}");
+    }
     for (attack, refusal) in [
         ("Replay", "400 DYNAMIC_KEY_V2_ENCRYPTION_ERROR"),
         ("Bit flip, request", "400 DYNAMIC_KEY_V2_ENCRYPTION_ERROR"),
@@ -262,7 +267,27 @@ fn the_demo_goes_as_told() {
 
 #[test]
 fn every_grant_goes_as_told() {
-    let Output { status, stdout, stderr } = example("token").output().unwrap();
-    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
-    assert!(String::from_utf8(stdout).unwrap().ends_with("\nAll as told.\n"));
+    let Outcome(code, out, err) = Outcome::of(&mut example("token"));
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(out.contains("All went as told") && !out.contains('✗'), "{out}");
+}
+
+#[test]
+fn identities_exchange_what_they_say_as_told() {
+    let Outcome(code, out, err) = Outcome::of(&mut example("identity"));
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(out.contains("All went as told") && !out.contains('✗'), "{out}");
+    let (_, summary) = out.split_once("═══ Summary ═══").unwrap();
+    for (attack, refusal) in [
+        ("Registration", "among the identity's keys"),
+        ("Each message once", "come before"),
+        ("A package to another", "could not be authenticated"),
+        ("In another's name", "40901"),
+        ("New keys", "40901"),
+        ("A relay that lies", "two successors"),
+        ("Another device", "could not be authenticated"),
+    ] {
+        let line = summary.lines().find(|line| line.trim_start().starts_with(attack));
+        assert!(line.is_some_and(|line| line.contains(refusal)), "{attack}: {line:?}");
+    }
 }

@@ -10,6 +10,11 @@ compile_error!(
 mod assembly;
 mod identity;
 mod provider;
+#[cfg(feature = "jwe")]
+mod wrap;
 
 pub use identity::{Identity, Pins};
 pub use provider::{CortexM4, EphemeralKey};
+#[cfg(feature = "jwe")]
+#[cfg_attr(docsrs, doc(cfg(feature = "jwe")))]
+pub use wrap::RecipientKey;

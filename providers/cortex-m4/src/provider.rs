@@ -18,7 +18,7 @@ const DRAWS: usize = 8;
 /// Agreement runs in constant time on a processor without a data cache: see the crate's documentation.
 #[derive(Clone)]
 pub struct CortexM4<R, K = RawKey> {
-    software: Software<R, K>,
+    pub(crate) software: Software<R, K>,
 }
 
 impl<R: TryCryptoRng> CortexM4<R> {
@@ -75,7 +75,7 @@ pub(crate) fn draw_scalar(
 }
 
 /// 0x04 ‖ x ‖ y of a P-256 key.
-fn point_of(peer: &PublicKey) -> Option<&[u8; 65]> {
+pub(crate) fn point_of(peer: &PublicKey) -> Option<&[u8; 65]> {
     match peer.group() {
         Group::P256 => peer.as_bytes().try_into().ok(),
         _ => None,

@@ -10,6 +10,8 @@ use crate::crypto::wrap::{KeyWrap, Recipient, WRAPPED_LEN};
 use crate::log::format_as;
 use crate::secret::Secret;
 use aes_gcm::KeyInit;
+use aes_gcm::aead::consts::{U16, U32};
+use aes_gcm::aes::cipher::BlockCipherEncrypt;
 use aes_gcm::aes::{Aes128Dec, Aes128Enc, Aes256Dec, Aes256Enc};
 use aes_kw::AesKw;
 use core::fmt;
@@ -36,19 +38,11 @@ impl fmt::Debug for Kek {
 format_as! { [] Kek, _ => "…" }
 
 impl Kek {
-    #[inline(never)] // one frame less in its caller's
-    fn wrap(&self, key: &Secret<32>) -> Option<[u8; WRAPPED_LEN]> {
-        let mut out = [0; WRAPPED_LEN];
+    fn wrap(&self, key: &Secret<32>) -> [u8; WRAPPED_LEN] {
         match &self.0 {
-            Bytes::Aes128(kek) => {
-                AesKw::<Aes128Enc>::new(kek.as_bytes().into()).wrap_key(key.as_bytes(), &mut out)
-            }
-            Bytes::Aes256(kek) => {
-                AesKw::<Aes256Enc>::new(kek.as_bytes().into()).wrap_key(key.as_bytes(), &mut out)
-            }
+            Bytes::Aes128(kek) => wrap(&AesKw::<Aes128Enc>::new(kek.as_bytes().into()), key),
+            Bytes::Aes256(kek) => wrap(&AesKw::<Aes256Enc>::new(kek.as_bytes().into()), key),
         }
-        .ok()?;
-        Some(out)
     }
 
     #[inline(never)] // one frame less in its caller's
@@ -62,6 +56,11 @@ impl Kek {
         .ok()?;
         Some(key)
     }
+}
+
+#[inline(never)] // one frame less in its caller's
+fn wrap(cipher: &AesKw<impl BlockCipherEncrypt<BlockSize = U16>>, key: &Secret<32>) -> [u8; WRAPPED_LEN] {
+    cipher.wrap_fixed_key::<U32>(key.as_bytes().into()).into()
 }
 
 /// Concat KDF with SHA-256 for at most one hash of key (NIST SP 800-56A §5.8.1).
@@ -89,7 +88,7 @@ impl<R: TryCryptoRng, K: TrafficKey> KeyWrap for Software<R, K> {
     fn wrap(&mut self, kek: Kek) -> Result<(K, [u8; WRAPPED_LEN]), CryptoError> {
         let mut key = Secret::zero();
         self.rng.try_fill_bytes(key.as_mut_bytes()).map_err(|_| CryptoError::Random)?;
-        let wrapped = kek.wrap(&key).ok_or(CryptoError::Failed)?;
+        let wrapped = kek.wrap(&key);
         Ok((K::new(Aead::Aes256Gcm, key.as_bytes())?, wrapped))
     }
 

@@ -62,7 +62,7 @@ pub(super) fn seal<'b, P: KeyWrap>(
     provider.fill(&mut iv)?;
 
     let message = buffer.get_mut(..needed).ok_or(too_small)?;
-    message.copy_within(..plaintext, prefix_len(json_len));
+    make_room(message, plaintext, prefix_len(json_len));
     let (prefix, content) = message.split_at_mut_checked(prefix_len(json_len)).ok_or(too_small)?;
     let (header_text, rest) =
         prefix.split_at_mut_checked(base64::url_encoded_len(json_len)).ok_or(too_small)?;
@@ -88,6 +88,19 @@ pub(super) fn seal<'b, P: KeyWrap>(
     Ok(core::str::from_utf8(message).unwrap_or_default())
 }
 
+/// Moves the first `len` bytes on by `room`: what `copy_within` does, which may panic as far as the compiler knows.
+fn make_room(message: &mut [u8], len: usize, room: usize) {
+    let mut end = len;
+    while end > 0 {
+        // So few that they do not reach what they are moved to.
+        let start = end.saturating_sub(room);
+        let Some((before, behind)) = message.split_at_mut_checked(start.saturating_add(room)) else { return };
+        let bytes = before.get(start..end).unwrap_or_default();
+        behind.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        end = start;
+    }
+}
+
 /// Puts `bytes` in base64url.
 pub(super) fn put_url(out: &mut Writer<'_>, bytes: &[u8]) {
     if let Some(room) = out.reserve(base64::url_encoded_len(bytes.len())) {
@@ -111,11 +124,15 @@ pub(super) struct Compact<'b> {
 
 impl<'b> Compact<'b> {
     pub(super) fn parse(message: &'b mut [u8]) -> Result<Self, JoseError> {
-        let (header, rest) = split(message)?;
-        let (key, rest) = split(rest)?;
-        let (iv, rest) = split(rest)?;
-        let (ciphertext, tag) = split(rest)?;
-        let (wrapped, iv, tag) = (exactly(key)?, exactly(iv)?, exactly(tag)?);
+        // All parts but header and ciphertext have one length, and a dot within a part is of no alphabet.
+        let malformed = JoseError::Malformed;
+        let dot = message.iter().position(|byte| *byte == b'.').ok_or(malformed)?;
+        let (header, rest) = message.split_at_mut_checked(dot).ok_or(malformed)?;
+        let (key, rest) = rest.split_first_chunk_mut::<{ 1 + KEY_TEXT }>().ok_or(malformed)?;
+        let (iv, rest) = rest.split_first_chunk_mut::<{ 1 + IV_TEXT }>().ok_or(malformed)?;
+        let (rest, tag) = rest.split_last_chunk_mut::<{ 1 + TAG_TEXT }>().ok_or(malformed)?;
+        let Some((b'.', ciphertext)) = rest.split_first_mut() else { return Err(malformed) };
+        let (wrapped, iv, tag) = (behind_dot(key)?, behind_dot(iv)?, behind_dot(tag)?);
         let header_len = base64::url_decode_in_place(header)?;
         Ok(Self { header, header_len, wrapped, iv, tag, ciphertext })
     }
@@ -142,20 +159,10 @@ impl<'b> Compact<'b> {
     }
 }
 
-/// What stands before the first dot, and what behind it.
-fn split(text: &mut [u8]) -> Result<(&mut [u8], &mut [u8]), JoseError> {
-    let dot = text.iter().position(|byte| *byte == b'.').ok_or(JoseError::Malformed)?;
-    let (before, rest) = text.split_at_mut_checked(dot).ok_or(JoseError::Malformed)?;
-    let (_, behind) = rest.split_first_mut().ok_or(JoseError::Malformed)?;
-    Ok((before, behind))
-}
-
-/// The `N` bytes of a text.
-fn exactly<const N: usize>(text: &[u8]) -> Result<[u8; N], JoseError> {
+/// The `N` bytes of a part with the dot before it, which has exactly as many characters as they take.
+fn behind_dot<const N: usize>(part: &[u8]) -> Result<[u8; N], JoseError> {
     let mut bytes = [0; N];
-    if text.len() != base64::url_encoded_len(N) {
-        return Err(JoseError::Malformed);
-    }
+    let text = part.strip_prefix(b".").ok_or(JoseError::Malformed)?;
     base64::url_decode(text, &mut bytes)?;
     Ok(bytes)
 }

@@ -3,14 +3,14 @@
 //! Deriving the key from the password is slow by design. It happens before [`seal`] and between [`Encrypted::parse`] and
 //! [`Encrypted::open`], wherever it does not block: on another core, or in a task of low priority.
 
-use super::check_common;
+use super::check_algorithms;
 use super::compact::{self, Compact, ENC, Frame, put_url};
 use crate::codec::BufferTooSmall;
 use crate::codec::base64;
 use crate::codec::cursor::Writer;
-use crate::codec::json::{self, Str, put_string};
+use crate::codec::json::{Str, put_string};
 use crate::crypto::KeyWrap;
-use crate::jose::{JoseError, jwt};
+use crate::jose::{self, JoseError, jwt};
 use crate::log::format_as;
 use core::fmt;
 use core::num::NonZeroU32;
@@ -243,8 +243,8 @@ format_as! { [] Encrypted<'_>, _ => "Encrypted" }
 
 /// Checks the header and returns its parameters.
 fn check(header: &[u8], most: Iterations) -> Result<Parameters, JoseError> {
-    let [alg, enc, salt, count] = json::object(header, &["alg", "enc", "p2s", "p2c"])?;
-    check_common(header, alg, ALG, enc)?;
+    let [alg, enc, salt, count] = jose::header(header, &["alg", "enc", "p2s", "p2c"])?;
+    check_algorithms(alg, ALG, enc)?;
     let count = count.ok_or(JoseError::Header)?.integer()?;
     let iterations = u32::try_from(count).ok().and_then(Iterations::new).filter(|count| *count <= most);
     let mut room = [0; MAX_SALT];

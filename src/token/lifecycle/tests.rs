@@ -2,6 +2,7 @@ use super::super::{Policy, TokenError, login, oauth};
 use super::*;
 use crate::codec::retry_after::RetryAfter;
 use crate::codec::timestamp::Timestamp;
+use crate::secret::Secret;
 use crate::session::Uptime;
 use crate::token::{Credentials, Dialect};
 use std::format;

@@ -203,12 +203,6 @@ fn content_length(value: &[u8]) -> Result<usize, Refusal> {
     if is_decimal(value) { decimal(value).ok_or(Refusal::BodyTooLong) } else { Err(Refusal::Malformed) }
 }
 
-/// A `Retry-After`, if it is a number; the largest for one that is larger.
-pub(super) fn seconds(value: &[u8]) -> Option<u32> {
-    let seconds = || decimal(value).and_then(|seconds| u32::try_from(seconds).ok()).unwrap_or(u32::MAX);
-    is_decimal(value).then(seconds)
-}
-
 /// Whether a `Content-Type` is `application/json`, whatever its parameters.
 pub(super) fn is_json(value: &[u8]) -> bool {
     let media_type = value.split(|byte| *byte == b';').next().unwrap_or_default();
@@ -317,13 +311,6 @@ mod tests {
             "application /json",
         ] {
             assert!(!json(no), "{no:?}");
-        }
-        let retry = |value| all(&[("Retry-After", value)]).unwrap().1[1].and_then(seconds);
-        assert_eq!(retry("120"), Some(120));
-        assert_eq!(retry("4294967296"), Some(u32::MAX));
-        assert_eq!(retry("99999999999999999999999"), Some(u32::MAX));
-        for no in ["", "-1", "1.5", "Wed, 21 Oct 2026 07:28:00 GMT"] {
-            assert_eq!(retry(no), None, "{no:?}");
         }
         for name in ["content-type", "retry-after"] {
             assert_eq!(fields(&[(name, "1"), (name, "1")]), Err(Refusal::Malformed));

@@ -3,7 +3,8 @@
 use super::Refusal;
 use super::body::{Body, Inflow};
 use super::chunked::Chunked;
-use super::head::{Framing, HeadRoom, Lines, is_json, is_text, seconds};
+use super::head::{Framing, HeadRoom, Lines, is_json, is_text};
+use crate::codec::retry_after::Unread;
 
 /// How many interim answers (1xx) may come before the answer.
 const MOST_INTERIM: u8 = 8;
@@ -40,7 +41,7 @@ struct Head {
 pub(super) struct Received {
     pub(super) status: u16,
     pub(super) json: bool,
-    pub(super) retry_after: Option<u32>,
+    pub(super) retry_after: Unread,
     /// The length of the body, which lies at the front of the buffer.
     pub(super) length: usize,
     /// Whether the stream carries another exchange.
@@ -111,7 +112,7 @@ impl Receiver {
 #[derive(Clone, Copy)]
 struct Others {
     json: bool,
-    retry_after: Option<u32>,
+    retry_after: Unread,
 }
 
 /// Parses a whole head: minor version, status, fields.
@@ -121,7 +122,8 @@ fn parse(bytes: &[u8]) -> Result<(u8, u16, Framing, Others), Refusal> {
     let (framing, [content_type, retry_after]) =
         Framing::of(lines.fields(), ["content-type", "retry-after"])?;
     let json = content_type.is_some_and(is_json);
-    Ok((version, status, framing, Others { json, retry_after: retry_after.and_then(seconds) }))
+    let retry_after = retry_after.map_or(Unread::ABSENT, Unread::new);
+    Ok((version, status, framing, Others { json, retry_after }))
 }
 
 /// The minor version, 0 or 1, and the status (RFC 9112 §4). The reason, and even the blank before it, may be missing.

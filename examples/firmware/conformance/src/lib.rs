@@ -12,21 +12,23 @@ use board::random::Repeatable;
 use board::semihosting::{print, print_number};
 use dynamic_key::Secret;
 use dynamic_key::conformance::{
-    self, Bench, Draws, Failure, Property, ROOM, Subject, failing_generator, known_answer,
+    self, Bench, Draws, Failure, Property, ROOM, Subject, failing_generator, failing_wrap, known_answer,
 };
 use dynamic_key::crypto::software::{self, PinnedKey};
-use dynamic_key::crypto::{CryptoError, KeyId, Provider, Signature, Signer, Verified};
+use dynamic_key::crypto::{CryptoError, KeyId, KeyWrap, Recipient, Signature, Signer, Verified};
 
 /// What has to be made of a provider to test it.
 pub trait Chosen {
     /// The provider, over two generators.
-    type Provider: Provider;
+    type Provider: KeyWrap<SharedSecret = <Self::Recipient as Recipient>::SharedSecret>;
     /// The same over a generator that says what it is told.
-    type Told: Provider;
+    type Told: KeyWrap;
     /// The provider that knows one AEAD algorithm only.
-    type Narrow: Provider;
+    type Narrow: KeyWrap<SharedSecret = <Self::Recipient as Recipient>::SharedSecret>;
     /// An identity.
     type Identity: Signer;
+    /// A key that is encrypted to.
+    type Recipient: Recipient;
 
     /// Its name.
     const NAME: &'static str;
@@ -44,6 +46,11 @@ pub trait Chosen {
     /// # Errors
     /// [`CryptoError::Failed`] when it is out of range.
     fn identity(private: &Secret<32>) -> Result<Self::Identity, CryptoError>;
+    /// The key that is encrypted to with this private key.
+    ///
+    /// # Errors
+    /// As [`Chosen::identity`].
+    fn recipient(private: &Secret<32>) -> Result<Self::Recipient, CryptoError>;
     /// Verifies by the one key that is trusted.
     ///
     /// # Errors
@@ -88,7 +95,7 @@ pub fn run<C: Chosen>() -> u32 {
     report("the conformance kit", all(kit::<C, _>(C::provider(Repeatable::new(1)))));
     report("the conformance kit, one algorithm", all(kit::<C, _>(C::narrow(Repeatable::new(1)))));
     report("known answers", all(known_answer(C::told)));
-    report("a failing generator", all(failing_generator(C::told)));
+    report("a failing generator", all(failing_generator(C::told).and_then(|()| failing_wrap(C::told))));
     report("the same signatures as software", same_signatures::<C>());
     report("cases of the table", table::play::<C>());
     report("agreements of the vectors", vectors::agreements::<C>());
@@ -102,7 +109,11 @@ pub fn run<C: Chosen>() -> u32 {
     failed
 }
 
-fn kit<C: Chosen, P: Provider>(mut provider: P) -> Result<(), Failure> {
+fn kit<C, P>(mut provider: P) -> Result<(), Failure>
+where
+    C: Chosen,
+    P: KeyWrap<SharedSecret = <C::Recipient as Recipient>::SharedSecret>,
+{
     let private = Secret::new([0x51; 32]);
     let property = Property::Sign;
     let failure = |error: CryptoError| Failure { property, case: 0, error: Some(error.into()) };
@@ -111,7 +122,16 @@ fn kit<C: Chosen, P: Provider>(mut provider: P) -> Result<(), Failure> {
     let point = *software.public().map_err(failure)?.point();
     let mut subject = Subject { provider: &mut provider, signer: &mut signer, point, verify: C::verify };
     let mut room = [0; ROOM];
-    conformance::run_all(&mut subject, &mut Bench::new(Repeatable::new(2), &mut room))
+    let mut bench = Bench::new(Repeatable::new(2), &mut room);
+    conformance::run_all(&mut subject, &mut bench)?;
+
+    let private = Secret::new([0x52; 32]);
+    let mut recipient = C::recipient(&private).map_err(failure)?;
+    let software =
+        software::RecipientKey::from_bytes(&private).and_then(|key| key.public()).map_err(failure)?;
+    let point = software.as_bytes().try_into().map_err(|_| failure(CryptoError::Failed))?;
+    conformance::key_wrap(subject.provider, &mut recipient, &point, &mut bench)?;
+    conformance::packages(&mut subject, &mut recipient, &point, &mut bench)
 }
 
 /// RFC 6979 leaves no choice: byte for byte what the software signs, with keys all over the range.
@@ -160,6 +180,7 @@ macro_rules! image {
             type Narrow =
                 chosen::$provider<board::random::Repeatable, dynamic_key::crypto::software::RawAes256Key>;
             type Identity = chosen::Identity;
+            type Recipient = chosen::RecipientKey;
 
             const NAME: &'static str = $name;
             const TRACES: usize = $traces;
@@ -177,6 +198,11 @@ macro_rules! image {
                 private: &dynamic_key::Secret<32>,
             ) -> Result<Self::Identity, dynamic_key::crypto::CryptoError> {
                 chosen::Identity::from_bytes(private)
+            }
+            fn recipient(
+                private: &dynamic_key::Secret<32>,
+            ) -> Result<Self::Recipient, dynamic_key::crypto::CryptoError> {
+                chosen::RecipientKey::from_bytes(private)
             }
             fn verify(
                 point: &[u8; 65],

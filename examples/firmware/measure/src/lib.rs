@@ -7,6 +7,8 @@
 
 pub mod bare;
 pub mod images;
+#[cfg(feature = "jwe")]
+pub mod package;
 pub mod provider;
 pub mod roles;
 

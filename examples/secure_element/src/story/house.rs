@@ -1,5 +1,6 @@
 //! The gateway of the story, in the same process: the library's own, over the software provider, which serves one upstream.
 
+use dynamic_key::codec::retry_after::Unread;
 use dynamic_key::codec::timestamp::Timestamp;
 use dynamic_key::crypto::Signer;
 use dynamic_key::crypto::software::{Identity, PinnedKey, Software};
@@ -144,6 +145,6 @@ impl Transport for House {
         let short = Misplayed(dynamic_key::Error::BufferTooSmall { needed: body.len() });
         let room = buffer.get_mut(..body.len()).ok_or(short)?;
         room.copy_from_slice(body);
-        Ok(Response { status: *status, content_type_is_json: true, retry_after: None, body: room })
+        Ok(Response { status: *status, content_type_is_json: true, retry_after: Unread::ABSENT, body: room })
     }
 }

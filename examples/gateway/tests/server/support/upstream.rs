@@ -26,7 +26,10 @@ impl Upstream {
 
     /// Answers with a status, headers and a body.
     pub fn with(status: u16, headers: &str, body: &[u8]) -> Self {
-        let head = format!("HTTP/1.1 {status} X\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
+        let length = body.len();
+        // It says that it closes: whoever kept the connection could lose the next request on it.
+        let head =
+            format!("HTTP/1.1 {status} X\r\n{headers}Connection: close\r\nContent-Length: {length}\r\n\r\n");
         Self::answering([head.as_bytes(), body].concat())
     }
 
