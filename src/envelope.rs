@@ -50,8 +50,11 @@ impl<K> Traffic<K> {
         schedule: &Schedule<P::Prk>,
         (write, iv): (Label, Label),
         aead: Aead,
+        plain: Option<&[u8]>,
     ) -> Result<Self, CryptoError> {
-        Ok(Self { key: schedule.key(provider, write, aead)?, iv: schedule.iv(provider, iv)? })
+        let key = schedule.key_or_plain(provider, write, plain, aead)?;
+        let iv = if plain.is_some() { [0; NONCE_LEN] } else { schedule.iv(provider, iv)? };
+        Ok(Self { key, iv })
     }
 }
 
@@ -73,6 +76,7 @@ impl Aad {
 
     /// `v2:{sessionId}`: of requests, and of both directions in plain mode. The id has at most 64 bytes.
     #[must_use]
+    #[inline(never)] // built where it stays
     pub fn session(session_id: &str) -> Self {
         let mut aad = Self(heapless::Vec::new());
         aad.push(b"v2:");
@@ -84,19 +88,29 @@ impl Aad {
     #[must_use]
     pub fn response(session_id: &str, request: WireNonce, status: u16) -> Self {
         let mut aad = Self::session(session_id);
-        let mut nonce = [0; NONCE_TEXT];
-        // Twelve bytes are sixteen characters.
-        let _ = base64::encode(request.as_bytes(), &mut nonce);
-        aad.push(b":");
-        aad.push(&nonce);
-        aad.push(b":");
-        for unit in [10_000, 1000, 100, 10, 1] {
-            // Three digits, and more for what is no status, so that no two numbers look alike.
-            if unit <= status.max(100) {
-                aad.push(&[digit(status, unit)]);
-            }
-        }
+        aad.bind(request, status);
         aad
+    }
+
+    /// Goes on from [`Aad::session`] to [`Aad::response`].
+    #[inline(never)]
+    pub(crate) fn bind(&mut self, request: WireNonce, status: u16) {
+        let mut nonce = [b':'; 1 + NONCE_TEXT + 1];
+        let [_, text @ .., _] = &mut nonce;
+        // Twelve bytes are sixteen characters.
+        let _ = base64::encode(request.as_bytes(), text);
+        self.push(&nonce);
+        // Three digits, and more for what is no status, so that no two numbers look alike.
+        let (mut digits, mut start, mut rest) = ([0; 5], 5, status);
+        for (at, digit) in digits.iter_mut().enumerate().rev() {
+            if at < 2 && rest == 0 {
+                break;
+            }
+            *digit = b'0' | (rest % 10) as u8;
+            rest /= 10;
+            start = at;
+        }
+        self.push(digits.get(start..).unwrap_or_default());
     }
 
     #[inline(never)] // small: it is called for every piece
@@ -110,12 +124,6 @@ impl Aad {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
-}
-
-/// The decimal digit of `number` that counts `unit`s.
-fn digit(number: u16, unit: u16) -> u8 {
-    let digit = number.checked_div(unit).unwrap_or(0).checked_rem(10).unwrap_or(0);
-    b'0'.wrapping_add(u8::try_from(digit).unwrap_or(0))
 }
 
 /// Seals the `len` bytes of plaintext at the front of `buffer` into an envelope there, and returns its length.

@@ -5,6 +5,7 @@ use core::fmt;
 
 /// A nonce as it stands on the wire, 12 bytes: a prefix of four and a counter (or eight random bytes).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(align(4))] // moved by words
 pub struct WireNonce([u8; NONCE_LEN]);
 
 impl WireNonce {

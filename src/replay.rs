@@ -192,8 +192,24 @@ impl<const N: usize> Outstanding<N> {
 
     /// Awaits it no more: its response has been authenticated, or the request was given up.
     pub fn remove(&mut self, counter: u64) {
-        self.counters.retain(|other| *other != counter);
+        let kept = keep_others(&mut self.counters, counter);
+        self.counters.truncate(kept);
     }
+}
+
+/// Moves the counters other than `counter` to the front, in their order. How many they are.
+#[inline(never)]
+fn keep_others(counters: &mut [u64], counter: u64) -> usize {
+    let mut kept = 0_usize;
+    for at in 0..counters.len() {
+        if let Some(other) = counters.get(at).copied().filter(|other| *other != counter)
+            && let Some(place) = counters.get_mut(kept)
+        {
+            *place = other;
+            kept = kept.wrapping_add(1);
+        }
+    }
+    kept
 }
 
 impl<const N: usize> Default for Outstanding<N> {

@@ -1,6 +1,7 @@
 //! The schemes of §1 and the choice among them (§2.2): pure functions.
 
 use crate::codec::cursor::Writer;
+use crate::codec::is_made_of;
 use crate::codec::json::Str;
 use crate::codec::spki::Group;
 use crate::crypto::Aead;
@@ -182,7 +183,7 @@ impl NameList {
     /// # Errors
     /// [`InvalidName`] for another length or character, a name that the list holds, or a ninth name.
     pub fn push(&mut self, name: &str) -> Result<(), InvalidName> {
-        let valid = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let valid = is_made_of(name.as_bytes(), b"-");
         let length = u8::try_from(name.len()).map_err(|_| InvalidName)?;
         if !valid || !(1..=Self::MAX_NAME).contains(&name.len()) || self.contains(name) {
             return Err(InvalidName);

@@ -7,8 +7,28 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 /// `N` secret bytes: erased on drop, compared in constant time, printed as `…`.
 ///
 /// There is no `PartialEq`: a comparison is always spelled [`Secret::ct_eq`].
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone)]
 pub struct Secret<const N: usize>([u8; N]);
+
+/// In a call of its own: secrets are dropped in many places.
+#[inline(never)]
+fn erase(bytes: &mut [u8]) {
+    bytes.zeroize();
+}
+
+impl<const N: usize> Zeroize for Secret<N> {
+    fn zeroize(&mut self) {
+        erase(&mut self.0);
+    }
+}
+
+impl<const N: usize> Drop for Secret<N> {
+    fn drop(&mut self) {
+        self.zeroize();
+    }
+}
+
+impl<const N: usize> ZeroizeOnDrop for Secret<N> {}
 
 impl<const N: usize> Secret<N> {
     /// Takes over `bytes`. The caller erases its own copy, where it made one.

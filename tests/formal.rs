@@ -28,7 +28,7 @@ fn name_at(text: &str) -> &str {
 fn fields_of_the_code() -> Vec<String> {
     let source = read("src/agreement/transcript.rs");
     let (mut documented, mut hashed) = (Vec::new(), Vec::new());
-    let (mut side, mut number) = ("", None);
+    let (mut side, mut number, mut inside) = ("", None, false);
     for line in source.lines().map(str::trim) {
         if let Some(structure) = line.strip_prefix("pub struct ") {
             side = if structure.starts_with("ClientFields") { "client" } else { "server" };
@@ -38,12 +38,11 @@ fn fields_of_the_code() -> Vec<String> {
             documented.push(format!("{side}_{}", name_at(&line["pub ".len()..])));
             assert_eq!(number, documented.len(), "transcript.rs numbers {line}");
         }
-        if line.starts_with("self.field(") || line.starts_with("transcript.field(") {
-            let side =
-                ["client", "server"].into_iter().find(|side| line.contains(&format!("{side}."))).unwrap();
-            let (_, member) = line.split_once(&format!("{side}.")).unwrap();
-            hashed.push(format!("{side}_{}", name_at(member)));
-        }
+        inside = line.ends_with(".fields(&[") || inside && !line.starts_with("])");
+        let member = ["client", "server"].into_iter().find_map(|side| {
+            line.split_once(&format!("{side}.")).map(|(_, member)| format!("{side}_{}", name_at(member)))
+        });
+        hashed.extend(member.filter(|_| inside));
     }
     assert_eq!(documented, hashed, "transcript.rs hashes its fields in the order of their numbers");
     assert_eq!(hashed.len(), 21, "fields of a full handshake");

@@ -74,7 +74,29 @@ impl<K> Schedule<K> {
         transcript: &TranscriptHash,
         z: P::SharedSecret,
     ) -> Result<Self, CryptoError> {
-        Ok(Self { prk: provider.extract(transcript, z)? })
+        Self::salted(provider, transcript, z)
+    }
+
+    /// The same with the salt of plain mode.
+    #[inline(never)] // one frame less in its caller's
+    pub(crate) fn salted<P: Provider<Prk = K>>(
+        provider: &mut P,
+        salt: &[u8],
+        z: P::SharedSecret,
+    ) -> Result<Self, CryptoError> {
+        Ok(Self { prk: provider.extract(salt, z)? })
+    }
+
+    /// The key of `label`, or that of plain mode, which has one for both directions and expands it with an `info` of its own.
+    pub(crate) fn key_or_plain<P: Provider<Prk = K>>(
+        &self,
+        provider: &mut P,
+        label: Label,
+        plain: Option<&[u8]>,
+        aead: Aead,
+    ) -> Result<P::TrafficKey, CryptoError> {
+        let info = plain.map_or([PREFIX, label.text().as_bytes()], |info| [info, b""]);
+        provider.expand_key(&self.prk, &info, aead)
     }
 
     /// Draws a 32-byte secret.
@@ -120,7 +142,6 @@ impl<K> Schedule<K> {
     ///
     /// # Errors
     /// Those of [`Provider::expand`] and [`Provider::mac`].
-    #[inline(never)] // one frame less in its caller's
     pub fn proof<P: Provider<Prk = K>>(
         &self,
         provider: &mut P,

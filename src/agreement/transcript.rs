@@ -101,18 +101,20 @@ impl Transcript {
     ///
     /// # Errors
     /// [`FieldTooLong`] for a field over 65,535 bytes.
-    #[inline(never)] // one frame less in its caller's
+    #[inline]
     pub fn begin(client: &ClientFields<'_>) -> Result<Self, FieldTooLong> {
         let mut transcript = Self(Sha256::new(b"dynamic-key transcript v2\0"));
-        transcript.field(client.binding.name().as_bytes())?;
-        transcript.field(client.public_key)?;
-        transcript.field(client.nonce)?;
-        transcript.field(client.schemes)?;
-        transcript.field(client.device_id)?;
-        transcript.field(client.platform.as_bytes())?;
-        transcript.field(client.client_type.as_bytes())?;
-        transcript.field(client.client_id.as_bytes())?;
-        transcript.field(kid_bytes(client.kid))?;
+        transcript.fields(&[
+            client.binding.name().as_bytes(),
+            client.public_key,
+            client.nonce,
+            client.schemes,
+            client.device_id,
+            client.platform.as_bytes(),
+            client.client_type.as_bytes(),
+            client.client_id.as_bytes(),
+            kid_bytes(client.kid),
+        ])?;
         Ok(transcript)
     }
 
@@ -120,27 +122,32 @@ impl Transcript {
     ///
     /// # Errors
     /// [`FieldTooLong`] for a field over 65,535 bytes.
-    #[inline(never)] // one frame less in its caller's
+    #[inline]
     pub fn finish(mut self, server: &ServerFields<'_>) -> Result<TranscriptHash, FieldTooLong> {
-        self.field(server.public_key)?;
-        self.field(server.nonce)?;
-        self.field(server.scheme.name().as_bytes())?;
-        self.field(server.session_id.as_bytes())?;
-        self.field(server.expires_at.as_bytes())?;
-        self.field(server.token.as_bytes())?;
-        self.field(server.identifier)?;
-        self.field(kid_bytes(server.kid))?;
-        self.field(server.expires_in.as_bytes())?;
-        self.field(server.expire_token.as_bytes())?;
-        self.field(server.offered_features)?;
-        self.field(server.selected_features)?;
+        self.fields(&[
+            server.public_key,
+            server.nonce,
+            server.scheme.name().as_bytes(),
+            server.session_id.as_bytes(),
+            server.expires_at.as_bytes(),
+            server.token.as_bytes(),
+            server.identifier,
+            kid_bytes(server.kid),
+            server.expires_in.as_bytes(),
+            server.expire_token.as_bytes(),
+            server.offered_features,
+            server.selected_features,
+        ])?;
         Ok(self.0.finish())
     }
 
-    fn field(&mut self, bytes: &[u8]) -> Result<(), FieldTooLong> {
-        let length = u16::try_from(bytes.len()).map_err(|_| FieldTooLong)?;
-        self.0.update(&length.to_be_bytes());
-        self.0.update(bytes);
+    #[inline(never)]
+    fn fields(&mut self, fields: &[&[u8]]) -> Result<(), FieldTooLong> {
+        for field in fields {
+            let length = u16::try_from(field.len()).map_err(|_| FieldTooLong)?;
+            self.0.update(&length.to_be_bytes());
+            self.0.update(field);
+        }
         Ok(())
     }
 }

@@ -70,8 +70,17 @@ pub fn object<'a, const N: usize>(
     names: &[&str; N],
 ) -> Result<[Option<Value<'a>>; N], JsonError> {
     let mut found = [None; N];
-    scan::root(text, names, None, &mut found)?;
+    find(text, names, &mut found)?;
     Ok(found)
+}
+
+/// [`object`], into a place that is there.
+pub(crate) fn find<'a>(
+    text: &'a [u8],
+    names: &[&str],
+    found: &mut [Option<Value<'a>>],
+) -> Result<(), JsonError> {
+    scan::root(text, names, None, found)
 }
 
 /// As [`object`], but the member named `body` may nest to [`MAX_BODY_DEPTH`].
@@ -214,8 +223,13 @@ impl<'a> Value<'a> {
     /// [`JsonError::TooManyMembers`].
     pub fn members<const N: usize>(self, names: &[&str; N]) -> Result<[Option<Value<'a>>; N], JsonError> {
         let mut found = [None; N];
-        scan::members(&mut self.scanner(), names, scan::Limits::checked(), &mut found)?;
+        self.find(names, &mut found)?;
         Ok(found)
+    }
+
+    /// [`Value::members`], into a place that is there.
+    pub(crate) fn find(self, names: &[&str], found: &mut [Option<Value<'a>>]) -> Result<(), JsonError> {
+        scan::members(&mut self.scanner(), names, scan::Limits::checked(), found)
     }
 
     /// All members of this object, as sent. No name is repeated.

@@ -25,3 +25,21 @@ impl fmt::Display for BufferTooSmall {
 }
 
 impl core::error::Error for BufferTooSmall {}
+
+/// Whether all of `text` are letters, digits of ASCII and `marks`. Nothing is.
+#[inline(never)] // small: every grammar of names and tokens is one of these
+pub(crate) const fn is_made_of(text: &[u8], marks: &[u8]) -> bool {
+    let mut text = text;
+    while let [byte, behind @ ..] = text {
+        let mut marks = marks;
+        while !byte.is_ascii_alphanumeric() {
+            let [mark, others @ ..] = marks else { return false };
+            if *mark == *byte {
+                break;
+            }
+            marks = others;
+        }
+        text = behind;
+    }
+    true
+}

@@ -195,6 +195,16 @@ impl PublicKey {
     }
 
     /// The value 0, to be written through [`PublicKey::as_mut_bytes`].
+    /// The P-256 key at these coordinates, which the caller has checked or computed.
+    pub(crate) fn of_coordinates(x: &[u8; 32], y: &[u8; 32]) -> Self {
+        let mut key = Self::zero(Group::P256);
+        let coordinates = [UNCOMPRESSED].iter().chain(x).chain(y);
+        for (to, from) in key.value.iter_mut().zip(coordinates) {
+            *to = *from;
+        }
+        key
+    }
+
     pub(crate) const fn zero(group: Group) -> Self {
         Self { group, value: [0; CAPACITY] }
     }

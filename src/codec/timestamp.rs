@@ -48,7 +48,7 @@ impl Timestamp {
     /// From seconds since the Unix epoch; what does not fit becomes the last moment that does.
     #[must_use]
     pub const fn from_unix_secs(secs: u64) -> Self {
-        Self { millis: secs.saturating_mul(MILLIS_PER_SECOND) }
+        Self { millis: millis(secs) }
     }
 
     /// The start of a day, UTC; `None` for a day that does not exist or is not of the years 1970 to 9999.
@@ -83,7 +83,7 @@ impl Timestamp {
     /// `secs` seconds later, or the last moment there is.
     #[must_use]
     pub const fn saturating_add_secs(self, secs: u64) -> Self {
-        self.saturating_add_millis(secs.saturating_mul(MILLIS_PER_SECOND))
+        self.saturating_add_millis(millis(secs))
     }
 
     /// Reads an RFC 3339 §5.6 date-time: `T` and `Z` in upper case, a fraction of 1 to 9 digits or none (what
@@ -93,6 +93,7 @@ impl Timestamp {
     ///
     /// [`TimestampError::Malformed`] for everything else, for leap seconds, and for moments before 1970 or
     /// after 9999.
+    #[inline(never)] // one frame less in its caller's
     pub fn parse(text: &[u8]) -> Result<Self, TimestampError> {
         parse(text).ok_or(TimestampError::Malformed)
     }
@@ -125,6 +126,12 @@ impl Timestamp {
         }
         Ok(core::str::from_utf8(out).unwrap_or_default())
     }
+}
+
+/// So many seconds in milliseconds.
+#[inline(never)]
+pub(crate) const fn millis(secs: u64) -> u64 {
+    secs.saturating_mul(MILLIS_PER_SECOND)
 }
 
 fn parse(text: &[u8]) -> Option<Timestamp> {
@@ -180,24 +187,14 @@ fn fraction(text: &mut Reader<'_>) -> Option<u32> {
     if text.expect(b".").is_none() {
         return Some(0);
     }
-    let mut millis = 0_u32;
-    let mut digits = 0_u32;
-    while text.rest().first().is_some_and(u8::is_ascii_digit) {
-        let digit = number(text, 1, 0, 9)?;
-        if digits < 3 {
-            millis = millis.wrapping_mul(10).wrapping_add(digit);
-        }
-        digits = digits.wrapping_add(1);
-        if digits > 9 {
-            return None;
-        }
+    let (mut millis, mut unit, mut digits) = (0_u32, 100, 0_u32);
+    while let Some(digit) = text.rest().first().filter(|byte| byte.is_ascii_digit()) {
+        millis = millis.wrapping_add(u32::from(*digit & 0xf).wrapping_mul(unit));
+        unit /= 10;
+        digits = digits.saturating_add(1);
+        text.byte();
     }
-    match digits {
-        0 => None,
-        1 => Some(millis.wrapping_mul(100)),
-        2 => Some(millis.wrapping_mul(10)),
-        _ => Some(millis),
-    }
+    matches!(digits, 1..=9).then_some(millis)
 }
 
 /// The offset from UTC in milliseconds, east positive.

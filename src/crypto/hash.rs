@@ -6,18 +6,66 @@ use crate::log::format_as;
 use crate::secret::Secret;
 use core::fmt;
 use hkdf::{GenericHkdf, HmacImpl};
-use hmac::digest::{FixedOutput, Output, OutputSizeUser, Update};
+use hmac::digest::block_api::{
+    Block, BlockSizeUser, Buffer, BufferKindUser, CtOutWrapper, FixedOutputCore, UpdateCore,
+};
+use hmac::digest::typenum::{U32, U64};
+use hmac::digest::{FixedOutput, HashMarker, Output, OutputSizeUser, Reset, Update, buffer_fixed};
 use hmac::{Hmac, KeyInit};
-use sha2::Digest;
+use sha2::block_api::Sha256VarCore;
+
+/// The blocks of SHA-256, ended in a call of its own, by hashes and by both hashes of an HMAC.
+#[derive(Clone, Default)]
+#[expect(unreachable_pub, reason = "only this file knows it")]
+pub struct Blocks(CtOutWrapper<Sha256VarCore, U32>);
+
+impl HashMarker for Blocks {}
+
+impl BlockSizeUser for Blocks {
+    type BlockSize = U64;
+}
+
+impl OutputSizeUser for Blocks {
+    type OutputSize = U32;
+}
+
+impl BufferKindUser for Blocks {
+    type BufferKind = <Sha256VarCore as BufferKindUser>::BufferKind;
+}
+
+impl UpdateCore for Blocks {
+    fn update_blocks(&mut self, blocks: &[Block<Self>]) {
+        self.0.update_blocks(blocks);
+    }
+}
+
+impl FixedOutputCore for Blocks {
+    #[inline(never)]
+    fn finalize_fixed_core(&mut self, buffer: &mut Buffer<Self>, out: &mut Output<Self>) {
+        self.0.finalize_fixed_core(buffer, out);
+    }
+}
+
+impl Reset for Blocks {
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+}
+
+buffer_fixed!(
+    /// SHA-256 of `sha2` over [`Blocks`].
+    pub struct Buffered(Blocks);
+    impl: BaseFixedTraits Default Clone HashMarker Reset FixedOutputReset;
+);
 
 /// A SHA-256 that has begun. Erased on drop.
 #[derive(Clone, Debug)]
-pub(crate) struct Sha256(sha2::Sha256);
+pub(crate) struct Sha256(Buffered);
 
 impl Sha256 {
     /// Begins with `bytes`.
     pub(crate) fn new(bytes: &[u8]) -> Self {
-        let mut hash = Self(sha2::Sha256::new());
+        let mut hash = Self(Buffered::default());
         hash.update(bytes);
         hash
     }
@@ -25,19 +73,19 @@ impl Sha256 {
     /// Takes more bytes.
     #[inline(never)]
     pub(crate) fn update(&mut self, bytes: &[u8]) {
-        Digest::update(&mut self.0, bytes);
+        Update::update(&mut self.0, bytes);
     }
 
     /// The hash.
     #[inline(never)]
     pub(crate) fn finish(self) -> [u8; HASH_LEN] {
-        self.0.finalize().into()
+        self.0.finalize_fixed().into()
     }
 }
 
 /// An HMAC-SHA256 that has begun. Erased on drop.
 #[derive(Clone)]
-pub(crate) struct HmacSha256(Hmac<sha2::Sha256>);
+pub(crate) struct HmacSha256(Hmac<Buffered>);
 
 impl HmacSha256 {
     /// HMAC-SHA256(key, message), RFC 2104. `message` is joined.
@@ -49,17 +97,20 @@ impl HmacSha256 {
 }
 
 impl OutputSizeUser for HmacSha256 {
-    type OutputSize = <Hmac<sha2::Sha256> as OutputSizeUser>::OutputSize;
+    type OutputSize = U32;
 }
 
 impl HmacImpl for HmacSha256 {
+    /// The key is filled up to a block, and hashed before where it is longer (RFC 2104 §2).
     #[inline(never)]
-    #[expect(
-        clippy::expect_used,
-        reason = "the trait has no error, and HMAC no key that it refuses (RFC 2104 §2)"
-    )]
     fn new_from_slice(key: &[u8]) -> Self {
-        Self(KeyInit::new_from_slice(key).expect("HMAC takes keys of any length"))
+        let mut block = Secret::<64>::zero();
+        if let Some(head) = block.as_mut_bytes().get_mut(..key.len()) {
+            head.copy_from_slice(key);
+        } else if let Some(head) = block.as_mut_bytes().first_chunk_mut() {
+            *head = Sha256::new(key).finish();
+        }
+        Self(KeyInit::new(block.as_bytes().into()))
     }
 
     #[inline(never)]

@@ -40,7 +40,7 @@ const NEVER_BEGINNING: [&str; 2] = ["if-", "x-dynamic-key-"];
 /// Whether a rule may name this header. `Host`, `Authorization` and `X-Forwarded-*` are for it to name.
 pub(super) fn may_be_named(name: &str) -> bool {
     let begins = |with: &&str| name.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
-    is_token(name)
+    is_token(name.as_bytes())
         && !NEVER.iter().any(|never| name.eq_ignore_ascii_case(never))
         && !NEVER_BEGINNING.iter().any(begins)
 }

@@ -26,6 +26,12 @@ pub(crate) fn string(value: Option<Value<'_>>) -> Result<Str<'_>, Error> {
     Ok(required(value)?.string()?)
 }
 
+/// The string that a message must have.
+#[inline(never)] // small: it is called for every string
+pub(crate) fn text<'a>(value: &Option<Value<'a>>) -> Option<Str<'a>> {
+    (*value)?.string().ok()
+}
+
 /// Decodes a nonce into `room`, which has [`MAX_NONCE`] bytes.
 pub(crate) fn nonce<'r>(text: Str<'_>, room: &'r mut [u8; MAX_NONCE]) -> Result<&'r [u8], Error> {
     match text.base64(room) {
@@ -67,20 +73,23 @@ pub(crate) fn proof(text: Str<'_>, place: &mut [u8; HASH_LEN]) -> Result<(), Err
     all_of(text.base64(place), HASH_LEN)
 }
 
-#[inline(never)] // one frame less in its caller's
 pub(crate) fn kid(value: Value<'_>) -> Result<KeyId, Error> {
     let mut room = [0; KeyId::LEN];
     let text = value.string()?.copy_to(&mut room).map_err(|_| Peer::Malformed)?;
     KeyId::parse(text).ok_or(Peer::Malformed.into())
 }
 
-/// The member `identity` of an answer: who signed it, and the signature.
-pub(crate) fn identity(value: Option<Value<'_>>) -> Result<Option<(KeyId, Signature)>, Error> {
-    let Some(value) = value else { return Ok(None) };
-    let [id, text] = value.members(&["kid", "signature"])?;
-    let mut signature = [0; SIGNATURE_LEN];
-    all_of(string(text)?.base64url(&mut signature), SIGNATURE_LEN)?;
-    Ok(Some((kid(required(id)?)?, signature)))
+/// The kid and the signature of an identity, into their place, where a message has one.
+pub(crate) fn identity(
+    value: Option<Value<'_>>,
+    place: &mut Option<(KeyId, Signature)>,
+) -> Result<(), Error> {
+    let Some(value) = value else { return Ok(()) };
+    let mut members = [None; 2];
+    value.find(&["kid", "signature"], &mut members)?;
+    let [id, text] = members;
+    let (_, signature) = place.insert((kid(required(id)?)?, [0; SIGNATURE_LEN]));
+    all_of(string(text)?.base64url(signature), SIGNATURE_LEN)
 }
 
 /// The bytes of which there must be `len`.

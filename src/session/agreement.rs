@@ -64,8 +64,8 @@ impl<P: Provider> Keys<P> {
         aead: Aead,
     ) -> Result<Self, CryptoError> {
         Ok(Self {
-            client: Traffic::derive(provider, schedule, Label::CLIENT, aead)?,
-            server: Traffic::derive(provider, schedule, Label::SERVER, aead)?,
+            client: Traffic::derive(provider, schedule, Label::CLIENT, aead, None)?,
+            server: Traffic::derive(provider, schedule, Label::SERVER, aead, None)?,
         })
     }
 }

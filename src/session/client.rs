@@ -1,8 +1,10 @@
 //! The client's session: it seals requests and opens their responses.
 
 use super::clock::{Expiry, Now};
+use super::server::plain_request_prefix;
 use super::{Mode, SessionId, export};
 use crate::agreement::schedule::{Label, Schedule};
+use crate::codec::BufferTooSmall;
 use crate::codec::json::Str;
 use crate::crypto::provider::{Aead, CryptoError, Provider};
 use crate::envelope::{self, Aad, Answer, Traffic};
@@ -34,24 +36,33 @@ pub struct Keys<P: Provider, const OUTSTANDING: usize> {
 }
 
 impl<P: Provider, const OUTSTANDING: usize> Keys<P, OUTSTANDING> {
-    /// Derives those of every mode but plain (§2.3).
+    /// Derives those of plain mode with its `info`, and those of every other without (§2.3).
     #[inline(never)] // one frame less in its caller's
     pub(crate) fn derive(
         provider: &mut P,
         schedule: &Schedule<P::Prk>,
         aead: Aead,
-    ) -> Result<Self, CryptoError> {
+        plain: Option<&[u8]>,
+    ) -> Result<Self, Error> {
+        let mut random = [0; 4];
+        if plain.is_some() {
+            provider.fill(&mut random)?;
+        }
+        let (prefix, most, binding) = match plain {
+            None => ([0; 4], limit::MESSAGES, ResponseBinding::Request),
+            Some(_) => {
+                let prefix = plain_request_prefix(random);
+                (prefix, limit::PLAIN_REQUESTS, ResponseBinding::NotOwn(prefix))
+            }
+        };
+        let mut traffic = |labels| Traffic::derive(provider, schedule, labels, aead, plain);
         Ok(Self {
-            sealer: Sealer {
-                traffic: Traffic::derive(provider, schedule, Label::CLIENT, aead)?,
-                nonces: NonceSequence::new([0; 4], limit::MESSAGES),
+            sealer: Sealer { traffic: traffic(Label::CLIENT)?, nonces: NonceSequence::new(prefix, most) },
+            opener: Opener { traffic: traffic(Label::SERVER)?, binding, outstanding: Outstanding::new() },
+            exporter: match plain {
+                None => Some(schedule.secret(provider, Label::Exporter)?),
+                Some(_) => None,
             },
-            opener: Opener {
-                traffic: Traffic::derive(provider, schedule, Label::SERVER, aead)?,
-                binding: ResponseBinding::Request,
-                outstanding: Outstanding::new(),
-            },
-            exporter: Some(schedule.secret(provider, Label::Exporter)?),
         })
     }
 }
@@ -69,31 +80,40 @@ pub struct Facts<const TOKEN: usize> {
 
 /// The bearer token of a session: erased on drop, never printed.
 #[derive(zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
-pub struct Token<const N: usize>(heapless::Vec<u8, N, u16>);
+pub struct Token<const N: usize> {
+    bytes: [u8; N],
+    length: u16,
+}
 
 impl<const N: usize> Token<N> {
     const fn new() -> Self {
-        Self(heapless::Vec::new())
+        Self { bytes: [0; N], length: 0 }
     }
 
-    /// Copies a JSON string, unescaped; `None` when it is longer than `N` bytes.
-    pub(crate) fn copy_json(&mut self, text: Str<'_>) -> Option<()> {
-        self.0.resize_default(text.len()).ok()?;
-        text.copy_to(&mut self.0).ok()?;
+    /// Copies a JSON string, unescaped.
+    ///
+    /// # Errors
+    /// It is longer than `N` bytes.
+    pub(crate) fn copy_json(&mut self, text: Str<'_>) -> Result<&str, BufferTooSmall> {
+        let copy = text.copy_to(&mut self.bytes)?;
+        // A session's token has 4096 bytes at most: what is longer is refused.
+        self.length = copy.len() as u16;
+        Ok(copy)
+    }
+
+    /// Copies a token; `None` when it is longer than `N` bytes.
+    pub(crate) fn copy(&mut self, text: &str) -> Option<()> {
+        self.bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        self.length = u16::try_from(text.len()).ok()?;
         Some(())
     }
 
-    /// Copies text; `None` when it is longer than `N` bytes.
-    pub(crate) fn copy(&mut self, text: &str) -> Option<()> {
-        self.0.clear();
-        self.0.extend_from_slice(text.as_bytes()).ok()
-    }
-
-    /// The token as text.
+    /// The token.
     #[must_use]
     pub fn as_str(&self) -> &str {
         // It was copied from text.
-        core::str::from_utf8(&self.0).unwrap_or_default()
+        let token = self.bytes.get(..usize::from(self.length)).unwrap_or_default();
+        core::str::from_utf8(token).unwrap_or_default()
     }
 }
 
@@ -281,12 +301,14 @@ impl<P: Provider, const OUTSTANDING: usize> Opener<P, OUTSTANDING> {
             Answer::Error(_) => return Err(Peer::UnexpectedStatus(status).into()),
         };
         let nonce = envelope.nonce();
-        let (aad, answered) = match self.binding {
+        let mut aad = Aad::session(session_id);
+        let answered = match self.binding {
             ResponseBinding::NotOwn(own) if nonce.prefix() == own => return Err(Peer::Authentication.into()),
-            ResponseBinding::NotOwn(_) => (Aad::session(session_id), self.outstanding.oldest()),
+            ResponseBinding::NotOwn(_) => self.outstanding.oldest(),
             ResponseBinding::Request => {
                 let request = WireNonce::new([0; 4], nonce.counter());
-                (Aad::response(session_id, request, status), Some(nonce.counter()))
+                aad.bind(request, status);
+                Some(nonce.counter())
             }
         };
         let answered = answered.filter(|counter| self.outstanding.contains(*counter));
@@ -453,7 +475,7 @@ pub(crate) mod tests {
         Session {
             facts: Facts {
                 id: SessionId::new(),
-                token: Token(heapless::Vec::new()),
+                token: Token::new(),
                 mode: Mode::Confirmed,
                 scheme: Scheme::EcAes1,
                 expiry: Expiry::new(Now::UNKNOWN, Timestamp::from_unix_millis(u64::MAX), None),

@@ -1,6 +1,6 @@
 //! Time as the core sees it: what the caller's clocks show, handed in with each call.
 
-use crate::codec::timestamp::Timestamp;
+use crate::codec::timestamp::{Timestamp, millis};
 
 /// Milliseconds of a clock that starts anywhere and never steps back: since boot, for example.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,7 +77,7 @@ impl Expiry {
     /// seconds, counts from `sent` on the monotonic clock, or on the wall clock where there is no other.
     #[must_use]
     pub fn new(sent: Now, wall: Timestamp, expires_in: Option<u64>) -> Self {
-        Self::after(sent, wall, expires_in.map(|seconds| seconds.saturating_mul(1000)))
+        Self::after(sent, wall, expires_in.map(millis))
     }
 
     /// As [`Expiry::new`], `lasts` being in milliseconds.

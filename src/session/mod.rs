@@ -12,6 +12,7 @@ pub use clock::{Expiry, Now, Uptime};
 pub use server::{ClaimedIdentity, Committed, Opened, ServerSession};
 pub use storage::{Owner, SessionStorage, StorageError, Vault};
 
+use crate::codec::is_made_of;
 use crate::codec::json::Str;
 use crate::crypto::provider::{CryptoError, Provider};
 
@@ -95,14 +96,13 @@ pub type SessionId = heapless::String<64, u8>;
 /// Whether `text` has the form of a session id (§2.1).
 #[must_use]
 pub fn is_session_id(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'~' | b'-'))
+    matches!(text.len(), 1..=64) && is_made_of(text.as_bytes(), b"._~-")
 }
 
 /// Whether `text` has the form of a token (§2.1): `[A-Za-z0-9._~+/=-]{1,4096}`.
 #[must_use]
 pub fn is_token(text: &str) -> bool {
-    (1..=4096).contains(&text.len()) && text.bytes().all(is_token_byte)
+    matches!(text.len(), 1..=4096) && is_made_of(text.as_bytes(), b"._~+/=-")
 }
 
 /// Whether a token may hold `byte`.

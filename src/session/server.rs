@@ -48,8 +48,8 @@ impl<P: Provider> Keys<P> {
         instance: u32,
     ) -> Result<Self, CryptoError> {
         Ok(Self {
-            requests: Traffic::derive(provider, schedule, Label::CLIENT, aead)?,
-            responses: Traffic::derive(provider, schedule, Label::SERVER, aead)?,
+            requests: Traffic::derive(provider, schedule, Label::CLIENT, aead, None)?,
+            responses: Traffic::derive(provider, schedule, Label::SERVER, aead, None)?,
             prefix: instance.to_be_bytes(),
             exporter: Some(schedule.secret(provider, Label::Exporter)?),
         })

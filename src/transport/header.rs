@@ -1,10 +1,9 @@
 //! A request header that is checked before it exists.
 
+use crate::codec::is_made_of;
 use crate::log::format_as;
+use crate::session::is_token as is_session_token;
 use core::fmt;
-
-/// The longest token that [`Header::bearer`] takes, in bytes (§2.1).
-const LONGEST_TOKEN: usize = 4096;
 
 /// A header of a request, whose name is a token and whose value cannot leave its line.
 ///
@@ -30,7 +29,7 @@ impl<'a> Header<'a> {
     /// [`InvalidHeader::Name`] if `name` is not a token (RFC 9110 §5.6.2); [`InvalidHeader::Value`] if `value` holds
     /// anything but 0x20 to 0x7E or has a space at an end: no control character, line end, tab, or byte over 0x7F.
     pub const fn new(name: &'a str, value: &'a str) -> Result<Self, InvalidHeader> {
-        if !is_token(name) {
+        if !is_token(name.as_bytes()) {
             return Err(InvalidHeader::Name);
         }
         if let [b' ', ..] | [.., b' '] = value.as_bytes() {
@@ -52,8 +51,7 @@ impl<'a> Header<'a> {
     ///
     /// [`InvalidHeader::Value`] if `token` is not 1 to 4096 characters of `[A-Za-z0-9._~+/=-]` (§2.1).
     pub fn bearer(token: &'a str) -> Result<Self, InvalidHeader> {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._~+/=-".contains(&byte);
-        if token.is_empty() || token.len() > LONGEST_TOKEN || !token.bytes().all(allowed) {
+        if !is_session_token(token) {
             return Err(InvalidHeader::Value);
         }
         Ok(Self { name: "Authorization", value: ["Bearer ", token] })
@@ -103,37 +101,13 @@ impl fmt::Display for InvalidHeader {
 impl core::error::Error for InvalidHeader {}
 
 /// Whether `text` is a token of RFC 9110 §5.6.2.
-pub(crate) const fn is_token(text: &str) -> bool {
-    let mut bytes = text.as_bytes();
-    while let [byte, rest @ ..] = bytes {
-        if !is_token_byte(*byte) {
-            return false;
-        }
-        bytes = rest;
-    }
-    !text.is_empty()
+pub(crate) const fn is_token(text: &[u8]) -> bool {
+    !text.is_empty() && is_made_of(text, b"!#$%&'*+-.^_`|~")
 }
 
 /// Whether a token may hold `byte`.
 pub(crate) const fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'!' | b'#'
-                | b'$'
-                | b'%'
-                | b'&'
-                | b'\''
-                | b'*'
-                | b'+'
-                | b'-'
-                | b'.'
-                | b'^'
-                | b'_'
-                | b'`'
-                | b'|'
-                | b'~'
-        )
+    is_token(&[byte])
 }
 
 #[cfg(test)]

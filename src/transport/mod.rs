@@ -97,7 +97,7 @@ impl Request<'_> {
     /// [`InvalidRequest::Method`] for anything but a token (RFC 9110 §5.6.2), and for `CONNECT`;
     /// [`InvalidRequest::Target`] for anything but a `/` and visible ASCII after it, without `#`.
     pub fn check(&self) -> Result<(), InvalidRequest> {
-        if !is_token(self.method) || self.method == "CONNECT" {
+        if !is_token(self.method.as_bytes()) || self.method == "CONNECT" {
             return Err(InvalidRequest::Method);
         }
         let visible = |byte| matches!(byte, 0x21..=0x7e) && byte != b'#';

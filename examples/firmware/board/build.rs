@@ -1,4 +1,4 @@
-//! Puts `memory.x` where the linker looks for it.
+//! Puts `memory.x` where the linker looks for it, and tells whether the processor loads words from any address.
 
 use std::{env, fs, path::PathBuf};
 
@@ -7,4 +7,8 @@ fn main() {
     fs::write(out.join("memory.x"), include_bytes!("memory.x")).expect("OUT_DIR is writable");
     println!("cargo:rustc-link-search={}", out.display());
     println!("cargo:rerun-if-changed=memory.x");
+    println!("cargo:rustc-check-cfg=cfg(unaligned)");
+    if env::var("TARGET").expect("cargo sets TARGET").starts_with("thumbv7") {
+        println!("cargo:rustc-cfg=unaligned");
+    }
 }

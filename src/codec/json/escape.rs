@@ -256,24 +256,52 @@ fn next_unit(raw: &[u8]) -> Option<(u32, &[u8])> {
     }
 }
 
-/// The UTF-8 of a code point behind its `\u`, first byte lowest, and what comes behind it.
+/// The code point behind `\u`, as UTF-8 with its first byte lowest, and what follows it.
 fn code_point(raw: &[u8]) -> (u32, &[u8]) {
-    let (mut code, mut rest) = code_unit(raw);
+    let (mut code, mut rest) = code_unit_of(raw);
     if (0xd800..0xdc00).contains(&code) {
-        let (low, behind) = code_unit(rest.get(2..).unwrap_or_default());
+        let (low, behind) = code_unit_of(rest.get(2..).unwrap_or_default());
         code = ((code & 0x3ff) << 10 | (low & 0x3ff)).wrapping_add(0x1_0000);
         rest = behind;
     }
-    let mut utf8 = [0; 4];
-    char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER).encode_utf8(&mut utf8);
-    (u32::from_le_bytes(utf8), rest)
+    (utf8(code), rest)
 }
 
-fn code_unit(raw: &[u8]) -> (u32, &[u8]) {
-    let (digits, rest) = raw.split_at_checked(4).unwrap_or_default();
-    let unit =
-        digits.iter().fold(0, |unit, &digit| unit << 4 | char::from(digit).to_digit(16).unwrap_or_default());
-    (unit, rest)
+fn code_unit_of(raw: &[u8]) -> (u32, &[u8]) {
+    (code_unit(raw).unwrap_or_default(), raw.get(4..).unwrap_or_default())
+}
+
+/// The UTF-8 of a code point, its first byte lowest. What is none is the replacement character.
+const fn utf8(code: u32) -> u32 {
+    let mut rest = if code >> 11 == 0xd800 >> 11 { 0xfffd } else { code };
+    if rest < 0x80 {
+        return rest;
+    }
+    // From the last byte to the first, which has room for fewer bits with each byte behind it, under as many ones.
+    let (mut bytes, mut room) = (0, 0x40);
+    while rest >= room {
+        bytes = bytes << 8 | 0x80 | rest & 0x3f;
+        rest >>= 6;
+        room = if room == 0x40 { 0x20 } else { room >> 1 };
+    }
+    bytes << 8 | 0xff & !(room << 1).wrapping_sub(1) | rest
+}
+
+/// The number of the four hexadecimal digits that `digits` begins with.
+#[inline(never)]
+pub(super) fn code_unit(digits: &[u8]) -> Option<u32> {
+    let mut unit = 0;
+    for &digit in digits.first_chunk::<4>()? {
+        let value = match digit {
+            b'0'..=b'9' => digit.wrapping_sub(b'0'),
+            _ => match digit | 0x20 {
+                letter @ b'a'..=b'f' => letter.wrapping_sub(b'a' - 10),
+                _ => return None,
+            },
+        };
+        unit = unit << 4 | u32::from(value);
+    }
+    Some(unit)
 }
 
 /// Bytes of `text` as [`escape`] writes it.

@@ -1,5 +1,6 @@
 //! The scanner: one pass over the text, one bit of stack for each level.
 
+use super::escape::code_unit;
 use super::{Bytes, JsonError, MAX_BODY_DEPTH, MAX_DEPTH, MAX_MEMBERS, Place, Str, Value};
 use core::{cmp::Ordering, fmt};
 
@@ -295,13 +296,10 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Four hexadecimal digits.
+    /// Passes over four hexadecimal digits.
     fn code_unit(&mut self) -> Result<u32, JsonError> {
-        let mut unit = 0;
-        for _ in 0..4 {
-            let digit = char::from(self.next()?).to_digit(16).ok_or(JsonError::Malformed)?;
-            unit = unit << 4 | digit;
-        }
+        let unit = code_unit(self.rest()).ok_or(JsonError::Malformed)?;
+        self.at = self.at.wrapping_add(4);
         Ok(unit)
     }
 

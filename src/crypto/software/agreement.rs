@@ -8,10 +8,12 @@ use crate::crypto::provider::CryptoError;
 use crate::log::format_as;
 use crate::secret::Secret;
 use core::fmt;
-use p256::ecdh::EphemeralSecret;
-use p256::elliptic_curve::Generate;
-use p256::elliptic_curve::sec1::ToSec1Point;
+#[cfg(target_pointer_width = "64")]
+use p256::elliptic_curve::Group as _;
+use p256::elliptic_curve::point::AffineCoordinates;
+use p256::{AffinePoint, NonZeroScalar, ProjectivePoint};
 use rand_core::TryCryptoRng;
+use zeroize::Zeroize;
 
 /// Room for Z of the largest group.
 const MAX_SECRET_LEN: usize = if cfg!(feature = "ffdhe") { Group::Ffdhe3072.public_len() } else { 32 };
@@ -20,7 +22,7 @@ const MAX_SECRET_LEN: usize = if cfg!(feature = "ffdhe") { Group::Ffdhe3072.publ
 pub struct EphemeralKey(Private);
 
 enum Private {
-    P256(EphemeralSecret),
+    P256(Secret<32>),
     #[cfg(feature = "ffdhe")]
     FiniteField(ffdhe::PrivateKey),
 }
@@ -103,7 +105,7 @@ impl EphemeralKey {
 /// Checks that `peer` is a valid element of its group.
 pub(super) fn validate(peer: &PublicKey) -> Result<(), CryptoError> {
     match peer.group() {
-        Group::P256 => point(peer).map(drop),
+        Group::P256 => affine_of(peer).map(drop),
         #[cfg(feature = "ffdhe")]
         Group::Ffdhe2048 | Group::Ffdhe3072 => ffdhe::validate(peer),
         #[cfg(not(feature = "ffdhe"))]
@@ -111,35 +113,75 @@ pub(super) fn validate(peer: &PublicKey) -> Result<(), CryptoError> {
     }
 }
 
+/// Uniform below the order and not zero: what is not is drawn again (FIPS 186-5 A.2.2), which a generator that works makes
+/// necessary once in 2³² times.
 #[cfg_attr(feature = "ffdhe", inline(never))] // one frame less in its caller's
 fn generate_p256<R: TryCryptoRng>(rng: &mut R) -> Result<(EphemeralKey, PublicKey), CryptoError> {
-    let key = EphemeralSecret::try_generate_from_rng(rng).map_err(|_| CryptoError::Random)?;
-    let point = public_half(&key).to_sec1_point(false);
-    let point = point.as_bytes().try_into().map_err(|_| CryptoError::Failed)?;
-    let public = PublicKey::p256(point).map_err(|_| CryptoError::Failed)?;
-    Ok((EphemeralKey(Private::P256(key)), public))
+    let mut key = Secret::zero();
+    for _ in 0..8 {
+        rng.try_fill_bytes(key.as_mut_bytes()).map_err(|_| CryptoError::Random)?;
+        if let Some(public) = multiply(&key, None) {
+            return Ok((EphemeralKey(Private::P256(key)), public_key(&public)));
+        }
+    }
+    Err(CryptoError::Random)
 }
 
 #[cfg_attr(feature = "ffdhe", inline(never))] // one frame less in its caller's
-fn agree_p256(key: &EphemeralSecret, peer: &PublicKey) -> Result<SharedSecret, CryptoError> {
-    let peer = point(peer).map_err(|_| CryptoError::InvalidPublicKey)?;
-    Ok(SharedSecret::new(diffie_hellman(key, &peer).raw_secret_bytes()))
+fn agree_p256(key: &Secret<32>, peer: &PublicKey) -> Result<SharedSecret, CryptoError> {
+    let peer = affine_of(peer).map_err(|_| CryptoError::InvalidPublicKey)?;
+    multiply(key, Some(&peer)).map(shared_secret).ok_or(CryptoError::Failed)
 }
 
-pub(super) fn point(key: &PublicKey) -> Result<p256::PublicKey, CryptoError> {
+#[inline(never)] // one frame less in its caller's
+fn shared_secret(mut point: AffinePoint) -> SharedSecret {
+    let mut x = point.x();
+    let z = SharedSecret::new(&x);
+    point.zeroize();
+    x.zeroize();
+    z
+}
+
+#[inline(never)] // one frame less in its caller's
+fn public_key(point: &AffinePoint) -> PublicKey {
+    PublicKey::of_coordinates(point.x().as_ref(), point.y().as_ref())
+}
+
+fn affine_of(key: &PublicKey) -> Result<AffinePoint, CryptoError> {
     match key.group() {
-        Group::P256 => affine(key.as_bytes()).and_then(|point| p256::PublicKey::from_affine(point).ok()),
-        _ => return Err(CryptoError::Unsupported),
+        Group::P256 => affine(key.as_bytes()).ok_or(CryptoError::InvalidPublicKey),
+        _ => Err(CryptoError::Unsupported),
     }
-    .ok_or(CryptoError::InvalidPublicKey)
+}
+
+#[cfg(feature = "jwe")]
+pub(super) fn point(key: &PublicKey) -> Result<p256::PublicKey, CryptoError> {
+    p256::PublicKey::from_affine(affine_of(key)?).map_err(|_| CryptoError::InvalidPublicKey)
+}
+
+/// `point`, or the generator, as many times as `key` says, if that is a key. A product is not the point at infinity: the
+/// order is prime.
+#[inline(never)] // one frame less in its caller's, and one copy for both
+fn multiply(key: &Secret<32>, point: Option<&AffinePoint>) -> Option<AffinePoint> {
+    let mut scalar = scalar(key)?;
+    let mut product = match point {
+        // There may be tables for the generator.
+        #[cfg(target_pointer_width = "64")]
+        None => ProjectivePoint::mul_by_generator(&scalar),
+        _ => ProjectivePoint::from(*point.unwrap_or(&AffinePoint::GENERATOR)).mul(&scalar),
+    };
+    scalar.zeroize();
+    let affine = to_affine(&product);
+    product.zeroize();
+    Some(affine)
 }
 
 #[inline(never)] // one frame less in its caller's
-fn public_half(key: &EphemeralSecret) -> p256::PublicKey {
-    key.public_key()
+fn scalar(key: &Secret<32>) -> Option<NonZeroScalar> {
+    NonZeroScalar::from_repr((*key.as_bytes()).into()).into_option()
 }
 
 #[inline(never)] // one frame less in its caller's
-fn diffie_hellman(key: &EphemeralSecret, peer: &p256::PublicKey) -> p256::ecdh::SharedSecret {
-    key.diffie_hellman(peer)
+fn to_affine(point: &ProjectivePoint) -> AffinePoint {
+    point.to_affine()
 }

@@ -4,8 +4,8 @@ use super::Confirmation;
 use crate::agreement::schedule::Schedule;
 use crate::agreement::transcript::Transcript;
 use crate::codec::spki::{Group, PublicKey};
-use crate::crypto::provider::{Aead, CryptoError, Provider};
-use crate::error::{Error, Peer};
+use crate::crypto::provider::Provider;
+use crate::error::Error;
 use crate::session::{Mode, Now};
 
 /// The messages of a binding, and what they leave: [`DynamicKey`](super::DynamicKey) or
@@ -49,23 +49,16 @@ pub trait ClientBinding<P: Provider> {
         confirmation: &mut Option<Confirmation>,
     ) -> Result<PublicKey, Error>;
 
-    /// The AEAD of the scheme that was selected.
-    fn aead(&self) -> Aead;
+    /// The salt of the key schedule in plain mode, which has no transcript; `None` in every other.
+    fn plain_salt(&self) -> Option<&[u8]> {
+        None
+    }
 
     /// Derives what seals and opens.
     ///
     /// # Errors
     /// The provider's.
-    fn keys(provider: &mut P, schedule: &Schedule<P::Prk>, aead: Aead) -> Result<Self::Keys, CryptoError>;
-
-    /// Derives the same without a transcript, in plain mode.
-    ///
-    /// # Errors
-    /// The provider's; [`Peer::Downgrade`] where the binding has no plain mode.
-    fn plain_keys(&mut self, provider: &mut P, z: P::SharedSecret) -> Result<Self::Keys, Error> {
-        let _ = (provider, z);
-        Err(Peer::Downgrade.into())
-    }
+    fn keys(&self, provider: &mut P, schedule: &Schedule<P::Prk>) -> Result<Self::Keys, Error>;
 
     /// Forgets what the answer said: some of it is secret, too.
     fn forget(&mut self);

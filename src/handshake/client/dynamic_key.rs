@@ -5,26 +5,22 @@ use super::{ClientConfig, ClientHandshake, ClientMachine, Confirmation, State};
 use crate::agreement::proof::{Role, Statement};
 use crate::agreement::schedule::Schedule;
 use crate::agreement::transcript::{Binding, ClientFields, ServerFields, Transcript};
+use crate::codec::BufferTooSmall;
 use crate::codec::cursor::Writer;
+use crate::codec::json::Str;
 use crate::codec::spki::{Group, PublicKey};
 use crate::codec::timestamp::Timestamp;
-use crate::crypto::provider::{Aead, CryptoError, NONCE_LEN, Provider};
+use crate::crypto::provider::{CryptoError, Provider};
 use crate::crypto::{Signature, Signer};
 #[cfg(doc)]
 use crate::envelope;
-use crate::envelope::Traffic;
 use crate::error::{Code, Error, Incompatible, Misuse, Peer};
 use crate::handshake::HANDSHAKE_NONCE_LEN;
 use crate::handshake::dynamic_key::{AnswerFields, ChoiceFields, ErrorFields, HelloMessage, OfferMessage};
 use crate::handshake::members::{MAX_NONCE, nonce, server_key};
-use crate::nonce::{NonceSequence, limit};
-use crate::replay::Outstanding;
 use crate::scheme::{NameList, Scheme};
-use crate::session::client::{Keys, ResponseBinding};
-use crate::session::server::plain_request_prefix;
-use crate::session::{
-    Expiry, Facts, Mode, Now, Opener, Sealer, Session, copy_bounded, is_session_id, is_token,
-};
+use crate::session::client::Keys;
+use crate::session::{Expiry, Facts, Mode, Now, Session, copy_bounded, is_session_id, is_token};
 
 /// The messages of Dynamic Key V2 (§2.1) at the client's end.
 #[derive(Debug)]
@@ -191,53 +187,41 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientBinding<P>
         sent: &Sent,
         confirmation: &mut Option<Confirmation>,
     ) -> Result<PublicKey, Error> {
-        let answer = &AnswerFields::parse(body)?;
+        let malformed = Error::Peer(Peer::Malformed);
+        let mut answer = AnswerFields::default();
+        answer.read(body).ok_or(malformed)?;
         let mut der = [0; Group::MAX_SPKI_LEN];
-        let (peer, der) = server_key(answer.public_key()?, sent.group, &mut der)?;
+        let (peer, der) = server_key(answer.public_key().ok_or(malformed)?, sent.group, &mut der)?;
         let mut room = [0; Timestamp::MAX_LEN];
-        let expires_at = answer.expires_at()?.copy_to(&mut room).map_err(|_| Peer::Malformed)?;
+        let expires_at =
+            answer.expires_at().and_then(|text| text.copy_to(&mut room).ok()).ok_or(malformed)?;
         let Some(transcript) = &sent.transcript else {
             // Plain mode ignores what else there is.
-            self.take_facts(answer, expires_at, None, sent.at)?;
+            self.take_facts(&answer, expires_at, None, sent.at)?;
             return Ok(peer);
         };
-        let choice = &answer.choice()?.ok_or(Peer::Downgrade)?;
-        self.take_facts(answer, expires_at, Some(choice), sent.at)?;
-        self.facts.scheme = self.selected(choice, sent.group)?;
-        if choice.has_features()? {
+        let mut choice = ChoiceFields::default();
+        choice.read(answer.choice().ok_or(Peer::Downgrade)?).ok_or(malformed)?;
+        self.take_facts(&answer, expires_at, Some(&choice), sent.at)?;
+        let scheme = choice.scheme().ok_or(malformed)?;
+        self.facts.scheme = self.selected(scheme, sent.group).ok_or(Peer::Downgrade)?;
+        if choice.has_features().ok_or(malformed)? {
             return Err(Peer::Downgrade.into()); // none was offered
         }
-        let confirmation =
-            Confirmation::take(confirmation, choice.proof()?, choice.identity(), self.config.mode)?;
-        self.complete(transcript, answer, choice, der, expires_at, confirmation)?;
+        let proof = choice.proof().ok_or(malformed)?;
+        let confirmation = Confirmation::take(confirmation, proof, choice.identity(), self.config.mode)?;
+        self.complete(transcript, &answer, &choice, der, expires_at, confirmation).ok_or(malformed)?;
         Ok(peer)
     }
 
-    fn aead(&self) -> Aead {
-        self.facts.scheme.aead()
+    fn plain_salt(&self) -> Option<&[u8]> {
+        let salt = || self.config.plain.salt.unwrap_or(self.facts.id.as_bytes());
+        (self.config.mode == Mode::Plain).then(salt)
     }
 
-    fn keys(provider: &mut P, schedule: &Schedule<P::Prk>, aead: Aead) -> Result<Self::Keys, CryptoError> {
-        Keys::derive(provider, schedule, aead)
-    }
-
-    fn plain_keys(&mut self, provider: &mut P, z: P::SharedSecret) -> Result<Self::Keys, Error> {
-        let mut random = [0; 4];
-        provider.fill(&mut random)?;
-        let prefix = plain_request_prefix(random);
-        let (seal, open) = self.config.plain.keys(provider, z, &self.facts.id)?;
-        Ok(Keys {
-            sealer: Sealer {
-                traffic: Traffic { key: seal, iv: [0; NONCE_LEN] },
-                nonces: NonceSequence::new(prefix, limit::PLAIN_REQUESTS),
-            },
-            opener: Opener {
-                traffic: Traffic { key: open, iv: [0; NONCE_LEN] },
-                binding: ResponseBinding::NotOwn(prefix),
-                outstanding: Outstanding::new(),
-            },
-            exporter: None,
-        })
+    fn keys(&self, provider: &mut P, schedule: &Schedule<P::Prk>) -> Result<Self::Keys, Error> {
+        let plain = (self.config.mode == Mode::Plain).then_some(self.config.plain.info);
+        Keys::derive(provider, schedule, self.facts.scheme.aead(), plain)
     }
 
     fn forget(&mut self) {
@@ -256,7 +240,6 @@ impl<const TOKEN: usize, const OUTSTANDING: usize> DynamicKey<'_, TOKEN, OUTSTAN
         self.introduction = None;
     }
 
-    #[inline(never)] // one frame less in its caller's
     fn begin_transcript(&self, public_key: &[u8], nonce: &[u8]) -> Result<Transcript, Error> {
         let config = &self.config;
         let mut room = [0; Scheme::MAX_NAMES_LEN];
@@ -286,11 +269,11 @@ impl<const TOKEN: usize, const OUTSTANDING: usize> DynamicKey<'_, TOKEN, OUTSTAN
         public_key: &[u8],
         expires_at: &str,
         confirmation: &mut Confirmation,
-    ) -> Result<(), Error> {
+    ) -> Option<()> {
         let mut room = [0; MAX_NONCE];
         let fields = ServerFields {
             public_key,
-            nonce: nonce(choice.nonce()?, &mut room)?,
+            nonce: nonce(choice.nonce()?, &mut room).ok()?,
             scheme: self.facts.scheme,
             session_id: &self.facts.id,
             expires_at,
@@ -302,8 +285,8 @@ impl<const TOKEN: usize, const OUTSTANDING: usize> DynamicKey<'_, TOKEN, OUTSTAN
             offered_features: NameList::NONE,
             selected_features: NameList::NONE,
         };
-        confirmation.transcript = transcript.clone().finish(&fields).map_err(|_| Peer::Malformed)?;
-        Ok(())
+        confirmation.transcript = transcript.clone().finish(&fields).ok()?;
+        Some(())
     }
 
     /// Takes the session's facts as the answer has them.
@@ -316,21 +299,20 @@ impl<const TOKEN: usize, const OUTSTANDING: usize> DynamicKey<'_, TOKEN, OUTSTAN
         sent: Now,
     ) -> Result<(), Error> {
         let facts = &mut self.facts;
-        copy_bounded(answer.session_id()?, &mut facts.id)
+        copy_bounded(answer.session_id().ok_or(Peer::Malformed)?, &mut facts.id)
             .filter(|()| is_session_id(&facts.id))
             .ok_or(Peer::Malformed)?;
-        let token = answer.token()?;
-        facts.token.copy_json(token).ok_or(Incompatible::TokenTooLong { length: token.len() })?;
-        if !is_token(facts.token.as_str()) {
+        let too_long = |room: BufferTooSmall| Incompatible::TokenTooLong { length: room.needed };
+        if !is_token(facts.token.copy_json(answer.token().ok_or(Peer::Malformed)?).map_err(too_long)?) {
             return Err(Peer::Malformed.into());
         }
         let mut ends = Timestamp::parse(expires_at.as_bytes()).map_err(|_| Peer::Malformed)?;
-        let expire_token = answer.expire_token()?.integer()?;
+        let expire_token = answer.expire_token().ok_or(Peer::Malformed)?.integer()?;
         if expire_token != 0 {
             ends = ends.min(Timestamp::from_unix_secs(expire_token));
         }
         let expires_in = match choice {
-            Some(choice) => Some(choice.expires_in()?.integer()?),
+            Some(choice) => Some(choice.expires_in().ok_or(Peer::Malformed)?.integer()?),
             None => None,
         };
         facts.expiry = Expiry::new(sent, ends, expires_in);
@@ -341,11 +323,9 @@ impl<const TOKEN: usize, const OUTSTANDING: usize> DynamicKey<'_, TOKEN, OUTSTAN
     }
 
     /// The scheme that the answer selects, if it is one that we may accept.
-    fn selected(&self, choice: &ChoiceFields<'_>, group: Group) -> Result<Scheme, Error> {
-        choice
-            .scheme()?
+    fn selected(&self, scheme: Str<'_>, group: Group) -> Option<Scheme> {
+        Scheme::from_json(scheme)
             .filter(|scheme| self.config.schemes.contains(scheme) && scheme.group() == group)
             .filter(|scheme| self.named.is_none_or(|named| named == *scheme))
-            .ok_or(Error::Peer(Peer::Downgrade))
     }
 }

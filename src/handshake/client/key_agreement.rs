@@ -7,7 +7,7 @@ use crate::agreement::transcript::{Binding, ClientFields, ServerFields, Transcri
 use crate::codec::cursor::Writer;
 use crate::codec::spki::{Group, PublicKey};
 use crate::codec::timestamp::Timestamp;
-use crate::crypto::provider::{Aead, CryptoError, Provider};
+use crate::crypto::provider::Provider;
 use crate::error::{Error, Incompatible, Misuse, Peer};
 use crate::handshake::HANDSHAKE_NONCE_LEN;
 use crate::handshake::key_agreement::{
@@ -129,12 +129,8 @@ impl<P: Provider> ClientBinding<P> for KeyAgreement<'_> {
         Ok(peer)
     }
 
-    fn aead(&self) -> Aead {
-        self.facts.scheme.aead()
-    }
-
-    fn keys(provider: &mut P, schedule: &Schedule<P::Prk>, aead: Aead) -> Result<Self::Keys, CryptoError> {
-        Keys::derive(provider, schedule, aead)
+    fn keys(&self, provider: &mut P, schedule: &Schedule<P::Prk>) -> Result<Self::Keys, Error> {
+        Ok(Keys::derive(provider, schedule, self.facts.scheme.aead())?)
     }
 
     fn forget(&mut self) {

@@ -121,12 +121,13 @@ impl Confirmation {
         identity: Option<Value<'_>>,
         mode: Mode,
     ) -> Result<&'p mut Self, Error> {
-        let identity = members::identity(identity)?;
+        let confirmation =
+            place.insert(Self { transcript: [0; HASH_LEN], proof: [0; HASH_LEN], identity: None });
+        members::identity(identity, &mut confirmation.identity)?;
         // Below pinned mode nobody could verify the signature: its kid is in the transcript, and that is all.
-        if mode >= Mode::Pinned && identity.is_none() {
+        if mode >= Mode::Pinned && confirmation.identity.is_none() {
             return Err(Peer::Downgrade.into());
         }
-        let confirmation = place.insert(Self { transcript: [0; HASH_LEN], proof: [0; HASH_LEN], identity });
         members::proof(proof, &mut confirmation.proof)?;
         Ok(confirmation)
     }
@@ -257,38 +258,55 @@ impl<P: Provider, B: ClientBinding<P>> ClientMachine<P, B> {
             return Err(self.wrong_turn());
         }
         self.state = State::Failed;
-        let outcome = outcome.map_err(Error::from).and_then(|z| match self.binding.mode() {
-            Mode::Plain => self.trust(provider, z),
-            _ => self.confirm(provider, z),
-        });
-        outcome.map_err(|error| self.failed(error))
-    }
-
-    /// Derives the keys of plain mode, in which nothing is proven.
-    #[inline(never)]
-    fn trust(&mut self, provider: &mut P, z: P::SharedSecret) -> Result<(), Error> {
-        self.state = State::Finish(self.binding.plain_keys(provider, z)?);
-        Ok(())
-    }
-
-    /// Derives the keys and checks the proof.
-    #[inline(never)] // one frame less in its caller's
-    fn confirm(&mut self, provider: &mut P, z: P::SharedSecret) -> Result<(), Error> {
-        let Some(Confirmation { transcript, proof, identity }) = &self.confirmation else {
-            return Err(Peer::Downgrade.into());
+        let keys = match outcome {
+            Ok(z) => self.keys(provider, z),
+            Err(error) => Err(error.into()),
         };
-        let schedule = Schedule::new(provider, transcript, z);
-        let schedule = schedule.as_ref().map_err(|error| *error)?; // where it is: a PRK is large
-        if !proof::matches(&schedule.proof(provider, transcript)?, proof) {
-            return Err(Peer::Authentication.into());
+        self.derived(keys)
+    }
+
+    /// Goes on with the keys, or ends.
+    #[inline(never)] // one frame less in its caller's
+    fn derived(&mut self, keys: Result<B::Keys, Error>) -> Result<(), Error> {
+        match keys {
+            Ok(keys) => {
+                let signed = self.binding.mode() >= Mode::Pinned;
+                self.state = if signed { State::Verify(keys) } else { State::Finish(keys) };
+                Ok(())
+            }
+            Err(error) => Err(self.failed(error)),
         }
-        let signed = self.binding.mode() >= Mode::Pinned;
-        if signed && identity.is_none() {
-            return Err(Peer::Downgrade.into());
+    }
+
+    /// Derives the keys, under the transcript or, in plain mode, its salt.
+    #[inline(never)] // one frame less in its caller's
+    fn keys(&self, provider: &mut P, z: P::SharedSecret) -> Result<B::Keys, Error> {
+        let salt = match (self.binding.plain_salt(), &self.confirmation) {
+            (Some(salt), _) => salt,
+            (None, Some(Confirmation { transcript, .. })) => transcript,
+            (None, None) => return Err(Peer::Downgrade.into()),
+        };
+        match &Schedule::salted(provider, salt, z) {
+            Ok(schedule) => self.proven_keys(provider, schedule), // where it is: a PRK is large
+            Err(error) => Err((*error).into()),
         }
-        let keys = B::keys(provider, schedule, self.binding.aead())?;
-        self.state = if signed { State::Verify(keys) } else { State::Finish(keys) };
-        Ok(())
+    }
+
+    /// Checks the proof, in every mode but plain, in which nothing is proven, and derives the keys.
+    #[inline(never)] // one frame less in its caller's
+    fn proven_keys(&self, provider: &mut P, schedule: &Schedule<P::Prk>) -> Result<B::Keys, Error> {
+        if self.binding.plain_salt().is_none() {
+            let Some(Confirmation { transcript, proof, identity }) = &self.confirmation else {
+                return Err(Peer::Downgrade.into());
+            };
+            if !proof::matches(&schedule.proof(provider, transcript)?, proof) {
+                return Err(Peer::Authentication.into());
+            }
+            if self.binding.mode() >= Mode::Pinned && identity.is_none() {
+                return Err(Peer::Downgrade.into());
+            }
+        }
+        self.binding.keys(provider, schedule)
     }
 
     /// The gateway's signature, to be verified by a key that the client pins.

@@ -3,7 +3,9 @@
 use super::super::is_claim;
 #[cfg(doc)]
 use super::super::members::names_at;
-use super::super::members::{MAX_NONCE, Nonce, decode_at, kid, names, nonce, offered, required, string};
+use super::super::members::{
+    MAX_NONCE, Nonce, decode_at, kid, names, nonce, offered, required, string, text,
+};
 use crate::codec::json::{self, JsonError, Str, Value};
 use crate::crypto::signature::KeyId;
 use crate::error::{Code, Error, Peer};
@@ -90,75 +92,76 @@ impl OfferFields {
     }
 }
 
-/// An answer as it was read: its members where they stand, to be judged one by one.
-#[derive(Debug)]
+/// An answer as it was read: its members where they stand, to be judged one by one. `None` is a member that is malformed.
+#[derive(Debug, Default)]
 pub(crate) struct AnswerFields<'a>([Option<Value<'a>>; 6]);
 
 /// The member `keyAgreement` of an answer, as [`AnswerFields`].
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct ChoiceFields<'a>([Option<Value<'a>>; 6]);
 
 impl<'a> AnswerFields<'a> {
     /// Reads the answer that fills `text`.
-    ///
-    /// # Errors
-    /// [`Peer::Malformed`].
-    pub(crate) fn parse(text: &'a [u8]) -> Result<Self, Error> {
+    pub(crate) fn read(&mut self, text: &'a [u8]) -> Option<()> {
         let names = &["serverPublicKey", "sessionId", "token", "expireToken", "expiresAt", "keyAgreement"];
-        Ok(Self(json::object(text, names)?))
+        json::find(text, names, &mut self.0).ok()
     }
 
-    pub(crate) fn public_key(&self) -> Result<Str<'a>, Error> {
-        string(self.0[0])
+    pub(crate) fn public_key(&self) -> Option<Str<'a>> {
+        text(&self.0[0])
     }
 
-    pub(crate) fn session_id(&self) -> Result<Str<'a>, Error> {
-        string(self.0[1])
+    pub(crate) fn session_id(&self) -> Option<Str<'a>> {
+        text(&self.0[1])
     }
 
-    pub(crate) fn token(&self) -> Result<Str<'a>, Error> {
-        string(self.0[2])
+    pub(crate) fn token(&self) -> Option<Str<'a>> {
+        text(&self.0[2])
     }
 
-    pub(crate) fn expire_token(&self) -> Result<Value<'a>, Error> {
-        required(self.0[3])
+    pub(crate) const fn expire_token(&self) -> Option<Value<'a>> {
+        self.0[3]
     }
 
-    pub(crate) fn expires_at(&self) -> Result<Str<'a>, Error> {
-        string(self.0[4])
+    pub(crate) fn expires_at(&self) -> Option<Str<'a>> {
+        text(&self.0[4])
     }
 
-    pub(crate) fn choice(&self) -> Result<Option<ChoiceFields<'a>>, Error> {
-        let Some(choice) = self.0[5] else { return Ok(None) };
-        let names = &["scheme", "nonce", "features", "expiresIn", "proof", "identity"];
-        Ok(Some(ChoiceFields(choice.members(names)?)))
+    /// What [`ChoiceFields`] reads.
+    pub(crate) const fn choice(&self) -> Option<Value<'a>> {
+        self.0[5]
     }
 }
 
 impl<'a> ChoiceFields<'a> {
-    /// The selected scheme, if it is one of ours.
-    pub(crate) fn scheme(&self) -> Result<Option<Scheme>, Error> {
-        string(self.0[0]).map(Scheme::from_json)
+    /// Reads what `AnswerFields::choice` is.
+    pub(crate) fn read(&mut self, choice: Value<'a>) -> Option<()> {
+        let names = &["scheme", "nonce", "features", "expiresIn", "proof", "identity"];
+        choice.find(names, &mut self.0).ok()
     }
 
-    pub(crate) fn nonce(&self) -> Result<Str<'a>, Error> {
-        string(self.0[1])
+    pub(crate) fn scheme(&self) -> Option<Str<'a>> {
+        text(&self.0[0])
+    }
+
+    pub(crate) fn nonce(&self) -> Option<Str<'a>> {
+        text(&self.0[1])
     }
 
     /// Whether a feature is selected.
-    pub(crate) fn has_features(&self) -> Result<bool, Error> {
+    pub(crate) fn has_features(&self) -> Option<bool> {
         match self.0[2] {
-            Some(features) => Ok(features.elements()?.next().is_some()),
-            None => Ok(false),
+            Some(features) => Some(features.elements().ok()?.next().is_some()),
+            None => Some(false),
         }
     }
 
-    pub(crate) fn expires_in(&self) -> Result<Value<'a>, Error> {
-        required(self.0[3])
+    pub(crate) const fn expires_in(&self) -> Option<Value<'a>> {
+        self.0[3]
     }
 
-    pub(crate) fn proof(&self) -> Result<Str<'a>, Error> {
-        string(self.0[4])
+    pub(crate) fn proof(&self) -> Option<Str<'a>> {
+        text(&self.0[4])
     }
 
     pub(crate) const fn identity(&self) -> Option<Value<'a>> {

@@ -24,7 +24,8 @@ pub(super) struct Span {
 
 impl Body {
     /// Whether the whole body has come. Only the end of the stream completes [`Body::UntilEnd`].
-    pub(super) const fn is_complete(&self) -> bool {
+    #[inline(never)]
+    pub(super) fn is_complete(&self) -> bool {
         match self {
             Self::Length(left) => *left == 0,
             Self::Chunked(chunked) => chunked.is_complete(),

@@ -10,13 +10,13 @@ const LONGEST_LINES: u16 = 1024;
 #[derive(Default)]
 pub(super) struct Chunked {
     state: State,
-    /// The size of the chunk whose line is being read.
-    size: usize,
+    /// What is to come of the chunk, or its size as far as it has been read.
+    left: usize,
     /// Bytes of framing since the last byte of the body.
     lines: u16,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq)]
 enum State {
     /// Before the first digit of a size.
     #[default]
@@ -29,8 +29,8 @@ enum State {
     Extension,
     /// Before the LF of a chunk's line.
     SizeLf,
-    /// In a chunk of which this many bytes are to come.
-    Data(usize),
+    /// In a chunk.
+    Data,
     /// After a chunk: before CR, before LF.
     DataCr,
     DataLf,
@@ -43,72 +43,101 @@ enum State {
     Complete,
 }
 
+/// Kinds of bytes, one bit each.
+mod kind {
+    pub(super) const DIGIT: u8 = 1;
+    pub(super) const BLANK: u8 = 2;
+    pub(super) const SEMICOLON: u8 = 4;
+    pub(super) const OTHER: u8 = 8;
+    /// May stand in a line that is ignored.
+    pub(super) const TEXT: u8 = DIGIT | BLANK | SEMICOLON | OTHER;
+    pub(super) const CR: u8 = 16;
+    pub(super) const LF: u8 = 32;
+
+    pub(super) const fn of(byte: u8) -> u8 {
+        match byte {
+            b'\r' => CR,
+            b'\n' => LF,
+            b' ' | b'\t' => BLANK,
+            b';' => SEMICOLON,
+            _ if byte.is_ascii_hexdigit() => DIGIT,
+            _ if byte.is_ascii_control() => 0,
+            _ => OTHER,
+        }
+    }
+}
+
+/// The grammar of framing: in which state which bytes lead to which. All others are malformed.
+const GRAMMAR: [(State, u8, State); 19] = [
+    (State::Size, kind::DIGIT, State::Digits),
+    (State::Digits, kind::DIGIT, State::Digits),
+    (State::Digits, kind::BLANK, State::Blanks),
+    (State::Digits, kind::SEMICOLON, State::Extension),
+    (State::Digits, kind::CR, State::SizeLf),
+    (State::Blanks, kind::BLANK, State::Blanks),
+    (State::Blanks, kind::SEMICOLON, State::Extension),
+    (State::Blanks, kind::CR, State::SizeLf),
+    (State::Extension, kind::TEXT, State::Extension),
+    (State::Extension, kind::CR, State::SizeLf),
+    (State::SizeLf, kind::LF, State::Data),
+    (State::DataCr, kind::CR, State::DataLf),
+    (State::DataLf, kind::LF, State::Size),
+    (State::Trailer, kind::CR, State::LastLf),
+    (State::LastLf, kind::LF, State::Complete),
+    // A line that begins with a blank would continue the one before it.
+    (State::Trailer, kind::TEXT & !kind::BLANK, State::TrailerLine),
+    (State::TrailerLine, kind::TEXT, State::TrailerLine),
+    (State::TrailerLine, kind::CR, State::TrailerLf),
+    (State::TrailerLf, kind::LF, State::Trailer),
+];
+
 impl Chunked {
     /// Whether the last chunk and the trailers have come.
-    pub(super) const fn is_complete(&self) -> bool {
-        matches!(self.state, State::Complete)
+    pub(super) fn is_complete(&self) -> bool {
+        self.state == State::Complete
     }
 
     /// See [`super::body::Body::advance`].
     pub(super) fn advance(&mut self, bytes: &[u8]) -> Result<Span, Refusal> {
-        let mut rest = bytes;
-        while let Some((byte, after)) = rest.split_first() {
+        for (skip, byte) in bytes.iter().enumerate() {
             match self.state {
-                State::Complete => break,
-                State::Data(left) => {
-                    let data = left.min(rest.len());
+                State::Complete => return Ok(Span { skip, data: 0 }),
+                State::Data => {
+                    let data = self.left.min(bytes.len().saturating_sub(skip));
                     self.lines = 0;
-                    self.state = match left.saturating_sub(data) {
-                        0 => State::DataCr,
-                        left => State::Data(left),
-                    };
-                    return Ok(Span { skip: bytes.len().saturating_sub(rest.len()), data });
+                    self.left = self.left.saturating_sub(data);
+                    if self.left == 0 {
+                        self.state = State::DataCr;
+                    }
+                    return Ok(Span { skip, data });
                 }
-                state => self.state = self.step(state, *byte)?,
+                _ => self.step(*byte)?,
             }
-            rest = after;
         }
-        Ok(Span { skip: bytes.len().saturating_sub(rest.len()), data: 0 })
+        Ok(Span { skip: bytes.len(), data: 0 })
     }
 
     /// Takes a byte of framing.
-    fn step(&mut self, state: State, byte: u8) -> Result<State, Refusal> {
+    fn step(&mut self, byte: u8) -> Result<(), Refusal> {
         self.lines = self.lines.saturating_add(1);
         if self.lines > LONGEST_LINES {
             return Err(Refusal::Malformed);
         }
-        Ok(match (state, byte) {
-            (State::Size | State::Digits, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
+        let is_next =
+            |(state, kinds, _): &&(State, u8, State)| *state == self.state && kinds & kind::of(byte) != 0;
+        let next = GRAMMAR.iter().find(is_next);
+        self.state = next.ok_or(Refusal::Malformed)?.2;
+        match self.state {
+            State::Digits => {
                 let digit = char::from(byte).to_digit(16).and_then(|digit| usize::try_from(digit).ok());
-                let size = digit.and_then(|digit| self.size.checked_mul(16)?.checked_add(digit));
-                self.size = size.ok_or(Refusal::BodyTooLong)?;
-                State::Digits
+                let size = digit.and_then(|digit| self.left.checked_mul(16)?.checked_add(digit));
+                self.left = size.ok_or(Refusal::BodyTooLong)?;
             }
-            (State::Digits | State::Blanks | State::Extension, b'\r') => State::SizeLf,
-            (State::Digits | State::Blanks, b' ' | b'\t') => State::Blanks,
-            (State::Digits | State::Blanks, b';') => State::Extension,
-            (State::Extension, text) if is_text(text) => State::Extension,
-            (State::SizeLf, b'\n') => match core::mem::take(&mut self.size) {
-                0 => State::Trailer,
-                size => State::Data(size),
-            },
-            (State::DataCr, b'\r') => State::DataLf,
-            (State::DataLf, b'\n') => State::Size,
-            (State::Trailer, b'\r') => State::LastLf,
-            // A line that begins with a blank would continue the one before it.
-            (State::Trailer, text) if is_text(text) && !matches!(text, b' ' | b'\t') => State::TrailerLine,
-            (State::TrailerLine, b'\r') => State::TrailerLf,
-            (State::TrailerLine, text) if is_text(text) => State::TrailerLine,
-            (State::TrailerLf, b'\n') => State::Trailer,
-            (State::LastLf, b'\n') => State::Complete,
-            _ => return Err(Refusal::Malformed),
-        })
+            State::Data if self.left == 0 => self.state = State::Trailer,
+            _ => {}
+        }
+        Ok(())
     }
-}
-
-/// Whether a byte may stand in a line that is ignored.
-const fn is_text(byte: u8) -> bool {
-    !byte.is_ascii_control() || byte == b'\t'
 }
 
 #[cfg(test)]

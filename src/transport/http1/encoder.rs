@@ -1,6 +1,8 @@
 //! Messages as bytes, block by block.
 
+use super::head::is;
 use super::server::{Answer, InvalidAnswer};
+use crate::codec::is_made_of;
 use crate::transport::{Header, InvalidRequest, Request};
 
 /// The length of a block in bytes: what a head is gathered in, so that it does not go out by the byte.
@@ -124,13 +126,12 @@ impl<'a> Encoder<'a> {
 
 /// Whether a header is among `headers` that the transport writes itself, or must not write.
 fn has_reserved(headers: &[Header<'_>]) -> bool {
-    headers.iter().any(|header| RESERVED.iter().any(|name| header.name().eq_ignore_ascii_case(name)))
+    headers.iter().any(|header| RESERVED.iter().any(|name| is(header.name().as_bytes(), name)))
 }
 
 /// Whether `text` can be the value of `Host`: RFC 3986 `host` with an optional port, and not empty.
 pub(super) fn is_host(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(&byte);
-    !text.is_empty() && text.bytes().all(allowed)
+    !text.is_empty() && is_made_of(text.as_bytes(), b"-._~%!$&'()*+,;=:[]")
 }
 
 /// A number in decimal digits, which end the room for them.

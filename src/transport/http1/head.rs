@@ -2,13 +2,10 @@
 
 use super::Refusal;
 use super::body::shift;
-use httparse::Header;
+use crate::transport::is_token;
 
 /// How many header fields a head may have.
 pub(super) const MAX_HEADERS: usize = 24;
-
-/// The fields of framing, each of which may come once.
-const FRAMING: [&str; 2] = ["content-length", "transfer-encoding"];
 
 /// A head that is coming into a buffer, always the same, from its front on.
 pub(super) struct HeadRoom {
@@ -120,25 +117,30 @@ impl Framing {
     /// that is read here, sent twice (even in agreement); a length that is not plain digits; a coding other than
     /// `chunked`; a length beside a coding (RFC 9112 §6.3).
     pub(super) fn of<'b>(
-        headers: &[Header<'b>],
-        others: [&str; 2],
+        fields: impl Iterator<Item = Option<Field<'b>>>,
+        [one, other]: [&str; 2],
     ) -> Result<(Self, [Value<'b>; 2]), Refusal> {
+        let names = ["content-length", "transfer-encoding", one, other];
         let mut values = [None; 4];
         let mut framing = Self::default();
-        for header in headers {
-            let is = |name: &str| header.name.eq_ignore_ascii_case(name);
-            let names = FRAMING.iter().chain(&others);
-            if let Some((_, value)) = names.zip(&mut values).find(|(name, _)| is(name)) {
-                if value.replace(header.value).is_some() {
+        for (before, field) in fields.enumerate() {
+            let (name, value) = field.ok_or(Refusal::Malformed)?;
+            if before >= MAX_HEADERS {
+                return Err(Refusal::TooManyHeaders);
+            }
+            if is(name, "connection") {
+                framing.close |=
+                    value.split(|byte| *byte == b',').any(|option| is(option.trim_ascii(), "close"));
+            }
+            for (wanted, place) in names.iter().zip(&mut values) {
+                if is(name, wanted) && place.replace(value).is_some() {
                     return Err(Refusal::Malformed);
                 }
-            } else if is("connection") {
-                framing.close |= says_close(header.value);
             }
         }
         let [length, coding, one, other] = values;
         if let Some(coding) = coding {
-            framing.chunked = coding.eq_ignore_ascii_case(b"chunked") && length.is_none();
+            framing.chunked = is(coding, "chunked") && length.is_none();
             if !framing.chunked {
                 return Err(Refusal::Malformed);
             }
@@ -148,9 +150,52 @@ impl Framing {
     }
 }
 
-/// Whether `close` is among the options of a `Connection`.
-fn says_close(value: &[u8]) -> bool {
-    value.split(|byte| *byte == b',').any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
+/// The name of a field and its value.
+pub(super) type Field<'b> = (&'b [u8], &'b [u8]);
+
+/// The lines of a whole head, up to the empty one. [`HeadEnd`] has seen that each CR stands before an LF, and each LF behind a CR.
+pub(super) struct Lines<'b>(&'b [u8]);
+
+impl<'b> Lines<'b> {
+    pub(super) const fn new(head: &'b [u8]) -> Self {
+        Self(head)
+    }
+
+    /// The lines that are left, as fields; `None` is a line that is none (RFC 9112 §5). No line continues the one before it.
+    pub(super) fn fields(self) -> impl Iterator<Item = Option<Field<'b>>> {
+        self.map(field)
+    }
+}
+
+impl<'b> Iterator for Lines<'b> {
+    type Item = &'b [u8];
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<&'b [u8]> {
+        let length = self.0.iter().position(|byte| *byte == b'\r')?;
+        let (line, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest.get(2..)?;
+        (length > 0).then_some(line)
+    }
+}
+
+fn field(line: &[u8]) -> Option<Field<'_>> {
+    let length = line.iter().position(|byte| *byte == b':')?;
+    let (name, value) = line.split_at_checked(length)?;
+    let value = value.get(1..)?;
+    let sound = is_token(name) && is_text(value);
+    sound.then(|| (name, value.trim_ascii()))
+}
+
+/// Whether nothing in `bytes` is a control character but the tabulator: what values and reasons are made of.
+pub(super) fn is_text(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| !byte.is_ascii_control() || *byte == b'\t')
+}
+
+/// Whether `bytes` are `text`, in small or large letters.
+#[inline(never)] // small: it is called for every name
+pub(super) fn is(bytes: &[u8], text: &str) -> bool {
+    bytes.eq_ignore_ascii_case(text.as_bytes())
 }
 
 /// A `Content-Length`.
@@ -161,7 +206,7 @@ fn content_length(value: &[u8]) -> Result<usize, Refusal> {
 /// Whether a `Content-Type` is `application/json`, whatever its parameters.
 pub(super) fn is_json(value: &[u8]) -> bool {
     let media_type = value.split(|byte| *byte == b';').next().unwrap_or_default();
-    media_type.trim_ascii_end().eq_ignore_ascii_case(b"application/json")
+    is(media_type.trim_ascii_end(), "application/json")
 }
 
 fn is_decimal(text: &[u8]) -> bool {
@@ -178,12 +223,10 @@ fn decimal(digits: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::vec::Vec;
 
     fn all<'b>(headers: &[(&'b str, &'b str)]) -> Result<(Framing, [Value<'b>; 2]), Refusal> {
-        let headers: Vec<_> =
-            headers.iter().map(|(name, value)| Header { name, value: value.as_bytes() }).collect();
-        Framing::of(&headers, ["content-type", "retry-after"])
+        let fields = headers.iter().map(|(name, value)| Some((name.as_bytes(), value.as_bytes())));
+        Framing::of(fields, ["content-type", "retry-after"])
     }
 
     fn fields(headers: &[(&str, &str)]) -> Result<Framing, Refusal> {

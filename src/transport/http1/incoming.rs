@@ -132,7 +132,8 @@ fn parse_with<'b>(
     if (Request { method, target, headers: &[], body: &[] }).check().is_err() {
         return Err(Refusal::Malformed);
     }
-    let (framing, [host, expect]) = Framing::of(request.headers, ["host", "expect"])?;
+    let fields = request.headers.iter().map(|field| Some((field.name.as_bytes(), field.value)));
+    let (framing, [host, expect]) = Framing::of(fields, ["host", "expect"])?;
     // RFC 9112 §3.2: none, or one that is no host, is refused.
     if !host.and_then(|host| core::str::from_utf8(host).ok()).is_some_and(is_host) {
         return Err(Refusal::Malformed);

@@ -3,7 +3,7 @@
 use super::Refusal;
 use super::body::{Body, Inflow};
 use super::chunked::Chunked;
-use super::head::{Framing, HeadRoom, MAX_HEADERS, is_json};
+use super::head::{Framing, HeadRoom, Lines, is_json, is_text};
 use crate::codec::retry_after::Unread;
 
 /// How many interim answers (1xx) may come before the answer.
@@ -117,29 +117,25 @@ struct Others {
 
 /// Parses a whole head: minor version, status, fields.
 fn parse(bytes: &[u8]) -> Result<(u8, u16, Framing, Others), Refusal> {
-    parse_with(bytes, &mut [httparse::EMPTY_HEADER; MAX_HEADERS])
+    let mut lines = Lines::new(bytes);
+    let (version, status) = lines.next().and_then(status_line).ok_or(Refusal::Malformed)?;
+    let (framing, [content_type, retry_after]) =
+        Framing::of(lines.fields(), ["content-type", "retry-after"])?;
+    let json = content_type.is_some_and(is_json);
+    let retry_after = retry_after.map_or(Unread::ABSENT, Unread::new);
+    Ok((version, status, framing, Others { json, retry_after }))
 }
 
-/// The same, with room for the fields.
-fn parse_with<'b>(
-    bytes: &'b [u8],
-    headers: &mut [httparse::Header<'b>],
-) -> Result<(u8, u16, Framing, Others), Refusal> {
-    let mut response = httparse::Response::new(headers);
-    let refusal = match (response.parse(bytes), response.version, response.code) {
-        (Ok(httparse::Status::Complete(_)), Some(version), Some(status)) => {
-            let (framing, [content_type, retry_after]) =
-                Framing::of(response.headers, ["content-type", "retry-after"])?;
-            let others = Others {
-                json: content_type.is_some_and(is_json),
-                retry_after: retry_after.map_or(Unread::ABSENT, Unread::new),
-            };
-            return Ok((version, status, framing, others));
-        }
-        (Err(httparse::Error::TooManyHeaders), ..) => Refusal::TooManyHeaders,
-        _ => Refusal::Malformed,
-    };
-    Err(refusal)
+/// The minor version, 0 or 1, and the status (RFC 9112 §4). The reason, and even the blank before it, may be missing.
+fn status_line(line: &[u8]) -> Option<(u8, u16)> {
+    let [version @ b'0'..=b'1', b' ', digits @ ..] = line.strip_prefix(BEGINNING)? else { return None };
+    let (digits, reason) = digits.split_first_chunk::<3>()?;
+    let mut status = 0_u16;
+    for digit in digits {
+        status = status.wrapping_mul(10).wrapping_add(char::from(*digit).to_digit(10)? as u16);
+    }
+    let sound = matches!(reason, [] | [b' ', ..]) && is_text(reason);
+    sound.then_some((version.wrapping_sub(b'0'), status))
 }
 
 impl Head {
@@ -177,5 +173,75 @@ impl Head {
     const fn whole(self, length: usize, over: usize) -> Received {
         let Self { status, others: Others { json, retry_after }, reusable } = self;
         Received { status, json, retry_after, length, reusable: reusable && over == 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::head::HeadEnd;
+    use super::*;
+    use std::vec::Vec;
+
+    /// What a head says: minor version, status, fields.
+    type Said = (u8, u16, Vec<(Vec<u8>, Vec<u8>)>);
+
+    fn ours(head: &[u8]) -> Option<Said> {
+        let mut lines = Lines::new(head);
+        let (version, status) = status_line(lines.next()?)?;
+        let fields: Option<Vec<_>> = lines.fields().collect();
+        let fields = fields?.into_iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
+        Some((version, status, fields))
+    }
+
+    fn httparses(head: &[u8]) -> Option<Said> {
+        let mut headers = [httparse::EMPTY_HEADER; 32];
+        let mut response = httparse::Response::new(&mut headers);
+        response.parse(head).ok()?.is_complete().then_some(())?;
+        let fields = response.headers.iter();
+        let fields = fields.map(|field| (field.name.as_bytes().to_vec(), field.value.to_vec())).collect();
+        Some((response.version?, response.code?, fields))
+    }
+
+    /// Whether it is a head that is parsed: it begins as all do, and ends where the first one does.
+    fn is_whole(head: &[u8]) -> bool {
+        head.starts_with(BEGINNING) && HeadEnd::new().find(head) == Ok(Some(head.len()))
+    }
+
+    #[test]
+    fn understands_heads_as_httparse_does() {
+        let heads: [&[u8]; 5] = [
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX:\r\n\r\n",
+            b"HTTP/1.0 404\r\na:b\r\nC-d : e\r\n\r\n",
+            b"HTTP/1.1 503 \t\xe9t\xe9\r\nRetry-After: \t 120 \t\r\n\r\n",
+            b"HTTP/1.1 100 Continue\r\n\r\n",
+            b"HTTP/1.1  200 OK\r\n folded: x\r\n\r\n",
+        ];
+        let (mut compared, mut understood) = (0, 0);
+        let mut compare = |head: &[u8]| {
+            if is_whole(head) {
+                let said = ours(head);
+                assert_eq!(said, httparses(head), "{}", head.escape_ascii());
+                compared += 1;
+                understood += u32::from(said.is_some());
+            }
+        };
+        for head in heads {
+            compare(head);
+            for at in 0..head.len() {
+                compare(&[&head[..at], &head[at + 1..]].concat());
+                for byte in 0..=u8::MAX {
+                    compare(&[&head[..at], &[byte], &head[at + 1..]].concat());
+                    compare(&[&head[..at], &[byte], &head[at..]].concat());
+                }
+            }
+        }
+        assert!(compared > 50_000 && understood > 20_000, "{compared} compared, {understood} understood");
+    }
+
+    #[test]
+    fn takes_as_many_fields_as_a_head_may_have() {
+        let head = |fields| [b"HTTP/1.1 200 OK\r\n", &b"a: b\r\n".repeat(fields)[..], b"\r\n"].concat();
+        assert!(parse(&head(24)).is_ok());
+        assert_eq!(parse(&head(25)).err(), Some(Refusal::TooManyHeaders));
     }
 }

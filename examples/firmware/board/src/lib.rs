@@ -3,6 +3,7 @@
 #![no_std]
 
 pub mod cost;
+mod memory;
 pub mod random;
 pub mod semihosting;
 pub mod stack;

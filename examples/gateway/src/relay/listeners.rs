@@ -40,7 +40,7 @@ impl Listeners {
 
     /// A place of nobody's, if there is one.
     pub(super) fn enter(&self) -> Result<Place, Refusal> {
-        if *self.ending.borrow() {
+        if self.is_ending() {
             return Err(Refusal::Unavailable);
         }
         let permit = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Refusal::Unavailable)?;
@@ -50,6 +50,10 @@ impl Listeners {
     /// Nobody may listen any more.
     pub(super) fn end(&self) {
         self.ending.send_replace(true);
+    }
+
+    pub(super) fn is_ending(&self) -> bool {
+        *self.ending.borrow()
     }
 
     /// Until nobody may listen any more.

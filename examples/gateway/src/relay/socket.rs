@@ -181,7 +181,8 @@ impl Session {
             let ends = page.page.as_ref().map(|(first, last)| (cursor(first), cursor(last)));
             let more = page.more == Some(true);
             // The first page says that the identity has proven itself, even where there is nothing on it.
-            if ends.is_some() || !std::mem::replace(&mut feed.begun, true) {
+            let begun = std::mem::replace(&mut feed.begun, true);
+            if ends.is_some() || !begun {
                 self.send(Ok(page)).await?;
             }
             let Some((first, last)) = ends else { return Ok(()) };
@@ -190,6 +191,9 @@ impl Session {
             }
             if !more {
                 return Ok(());
+            }
+            if self.relay.listeners.is_ending() {
+                return Err(End::Ending);
             }
             asker.ask.last = last;
         }
