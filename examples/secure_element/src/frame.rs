@@ -17,6 +17,8 @@ pub const HEADER_LEN: usize = 4;
 pub const SLOTS: u8 = 8;
 /// The slot of the identity.
 pub const IDENTITY: u8 = 0;
+/// The slot of the key that is encrypted to: made in the chip when it is first asked for, and there for good.
+pub const RECIPIENT: u8 = 0x10;
 /// No slot.
 pub const NO_SLOT: u8 = 0xff;
 
@@ -28,12 +30,14 @@ pub enum Opcode {
     Reset = 0x01,
     /// Random bytes: `length(2) → bytes`.
     Random = 0x10,
-    /// Generates a P-256 key into `to`: `→ point(65)`.
+    /// Generates a P-256 key into `to`, which may be [`RECIPIENT`], once: `→ point(65)`.
     Generate = 0x20,
     /// Checks a point: `point(65) →`.
     Validate = 0x21,
     /// Agrees with the private key in `key`, which becomes Z: `point(65) →`. The private key is gone, whatever comes of it.
     Agree = 0x22,
+    /// Agrees with the key that is encrypted to in `key`, which stays; Z goes to `to`: `point(65) →`.
+    Receive = 0x23,
     /// HKDF-Extract of the Z in `key`, which becomes the PRK: `salt →`.
     Extract = 0x30,
     /// Copies the secret in `key` to `to`, as a PRK.
@@ -44,13 +48,19 @@ pub enum Opcode {
     ExpandBytes = 0x33,
     /// HMAC-SHA256 by the secret in `key`: `message → mac(32)`.
     Mac = 0x34,
+    /// Concat KDF of the Z in `key`, which becomes a key of AES-256 key wrap: `other info →`.
+    ConcatKdf = 0x35,
     /// Seals by the AEAD key in `key`: `nonce(12) ‖ aad length(2) ‖ aad ‖ text → tag(16) ‖ text`.
     Seal = 0x40,
     /// Opens by the AEAD key in `key`: `nonce(12) ‖ tag(16) ‖ aad length(2) ‖ aad ‖ text → text`.
     Open = 0x41,
+    /// Draws a content key and wraps it by the key in `key`, which becomes the content key: `→ wrapped(40)`.
+    Wrap = 0x42,
+    /// Unwraps a content key by the key in `key`, which becomes the content key: `wrapped(40) →`. It is gone, whatever comes of it.
+    Unwrap = 0x43,
     /// ES256 by the identity in `key`: `message → signature(64)`.
     Sign = 0x50,
-    /// The public key of the identity in `key`: `→ point(65)`.
+    /// The public key of the identity or of the key that is encrypted to, in `key`: `→ point(65)`.
     Public = 0x51,
     /// Verifies ES256: `point(65) ‖ signature(64) ‖ message →`.
     Verify = 0x52,
@@ -104,19 +114,23 @@ pub enum Status {
 
 impl Opcode {
     /// All.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
         Self::Reset,
         Self::Random,
         Self::Generate,
         Self::Validate,
         Self::Agree,
+        Self::Receive,
         Self::Extract,
         Self::AsPrk,
         Self::Expand,
         Self::ExpandBytes,
         Self::Mac,
+        Self::ConcatKdf,
         Self::Seal,
         Self::Open,
+        Self::Wrap,
+        Self::Unwrap,
         Self::Sign,
         Self::Public,
         Self::Verify,

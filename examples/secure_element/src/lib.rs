@@ -12,4 +12,4 @@ pub mod frame;
 
 #[cfg(feature = "chip")]
 pub use chip::Chip;
-pub use driver::{ElementProvider, ElementSigner, ElementVerifier, SecureElement, Trouble};
+pub use driver::{ElementProvider, ElementRecipient, ElementSigner, ElementVerifier, SecureElement, Trouble};

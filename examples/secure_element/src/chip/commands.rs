@@ -2,15 +2,16 @@
 
 use super::Shared;
 use super::slots::{Kind, Slots};
-use crate::frame::{Crc, Derived, HEADER_LEN, Header, MAX_LEN, NO_SLOT, Opcode, SLOTS, Status};
+use crate::frame::{Crc, Derived, HEADER_LEN, Header, MAX_LEN, NO_SLOT, Opcode, RECIPIENT, SLOTS, Status};
 use aes_gcm::aead::AeadInOut;
 use aes_gcm::{Aes128Gcm, Aes256Gcm, KeyInit};
+use aes_kw::KwAes256;
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use p256::ecdsa::signature::{Signer as _, Verifier as _};
 use p256::elliptic_curve::sec1::ToSec1Point;
 use rand_core::TryCryptoRng;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use std::sync::{Arc, Mutex};
 use std::vec;
 use std::vec::Vec;
@@ -105,7 +106,14 @@ impl<R: TryCryptoRng> Core<R> {
         self.last = Some((header.sequence, Zeroizing::new(answer.clone())));
         let is_slow = matches!(
             opcode,
-            Some(Opcode::Generate | Opcode::Agree | Opcode::Sign | Opcode::Verify | Opcode::Public)
+            Some(
+                Opcode::Generate
+                    | Opcode::Agree
+                    | Opcode::Receive
+                    | Opcode::Sign
+                    | Opcode::Verify
+                    | Opcode::Public
+            )
         );
         (answer, is_slow)
     }
@@ -130,7 +138,8 @@ impl<R: TryCryptoRng> Core<R> {
                     Err(_) => Some(Err(Status::Random)),
                 });
                 let key = key.ok_or(Status::Random)??;
-                self.slots.put(to, Kind::Private, &*scalar)?;
+                let kind = if to == RECIPIENT { Kind::Recipient } else { Kind::Private };
+                self.slots.put(to, kind, &*scalar)?;
                 Ok(public_point(&key))
             }
             Opcode::Validate => point(payload).map(|_| vec![]),
@@ -140,6 +149,39 @@ impl<R: TryCryptoRng> Core<R> {
                 let peer = point(payload)?;
                 let z = p256::ecdh::diffie_hellman(private.to_nonzero_scalar(), peer.as_affine());
                 self.slots.replace(key, Kind::SharedSecret, z.raw_secret_bytes());
+                Ok(vec![])
+            }
+            Opcode::Receive => {
+                let private = self.slots.read(key, &[Kind::Recipient])?;
+                let private = p256::SecretKey::from_slice(&private.bytes).map_err(|_| Status::Failed)?;
+                let peer = point(payload)?;
+                let z = p256::ecdh::diffie_hellman(private.to_nonzero_scalar(), peer.as_affine());
+                self.slots.put(to, Kind::SharedSecret, z.raw_secret_bytes())?;
+                Ok(vec![])
+            }
+            Opcode::ConcatKdf => {
+                let z = self.slots.take(key, Kind::SharedSecret)?;
+                let hash = Sha256::new().chain_update([0, 0, 0, 1]).chain_update(&*z.bytes);
+                let kek = Zeroizing::new(<[u8; 32]>::from(hash.chain_update(payload).finalize()));
+                self.slots.replace(key, Kind::Kek, &*kek);
+                Ok(vec![])
+            }
+            Opcode::Wrap => {
+                let kek = self.slots.take(key, Kind::Kek)?;
+                let (mut content, mut wrapped) = (Zeroizing::new([0; 32]), vec![0; 40]);
+                self.rng.try_fill_bytes(&mut *content).map_err(|_| Status::Random)?;
+                let kek = KwAes256::new_from_slice(&kek.bytes).map_err(|_| Status::Failed)?;
+                kek.wrap_key(&*content, &mut wrapped).map_err(|_| Status::Failed)?;
+                self.slots.replace(key, Kind::Aes256, &*content);
+                Ok(wrapped)
+            }
+            Opcode::Unwrap => {
+                let kek = self.slots.take(key, Kind::Kek)?;
+                let mut content = Zeroizing::new([0; 32]);
+                let wrapped: &[u8; 40] = payload.try_into().map_err(|_| Status::Malformed)?;
+                let kek = KwAes256::new_from_slice(&kek.bytes).map_err(|_| Status::Failed)?;
+                kek.unwrap_key(wrapped, &mut *content).map_err(|_| Status::Authentication)?;
+                self.slots.replace(key, Kind::Aes256, &*content);
                 Ok(vec![])
             }
             Opcode::Extract => {
@@ -184,7 +226,7 @@ impl<R: TryCryptoRng> Core<R> {
                 Ok(signature.to_bytes().to_vec())
             }
             Opcode::Public => {
-                let key = self.slots.read(key, &[Kind::Identity])?;
+                let key = self.slots.read(key, &[Kind::Identity, Kind::Recipient])?;
                 let key = p256::SecretKey::from_slice(&key.bytes).map_err(|_| Status::Failed)?;
                 Ok(public_point(&key))
             }
@@ -199,8 +241,8 @@ impl<R: TryCryptoRng> Core<R> {
             }
             Opcode::Erase => self.slots.erase(key).map(|()| vec![]),
             Opcode::Dump => {
-                use Kind::{Aes128, Aes256, Identity, Private, Prk, Secret, SharedSecret};
-                let all = [Identity, Private, SharedSecret, Prk, Secret, Aes128, Aes256];
+                use Kind::{Aes128, Aes256, Identity, Kek, Private, Prk, Recipient, Secret, SharedSecret};
+                let all = [Identity, Recipient, Private, SharedSecret, Prk, Secret, Aes128, Aes256, Kek];
                 Ok(self.slots.read(key, &all)?.bytes.to_vec())
             }
             Opcode::Repeat => Err(Status::Malformed),
@@ -259,7 +301,7 @@ impl<R: TryCryptoRng> Core<R> {
 
 /// A slot as a chip takes it whose address is `shift` off: of those of the host's keys, round about.
 fn shifted(slot: u8, shift: u8) -> u8 {
-    if shift == 0 || slot == NO_SLOT || slot == 0 {
+    if shift == 0 || slot == NO_SLOT || slot == 0 || slot == RECIPIENT {
         return slot;
     }
     let moved = u16::from(slot).saturating_sub(1).saturating_add(u16::from(shift));

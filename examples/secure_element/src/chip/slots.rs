@@ -1,7 +1,7 @@
 //! The chip's memory.
 
 use super::{Shared, lock};
-use crate::frame::{Derived, IDENTITY, SLOTS, Status};
+use crate::frame::{Derived, IDENTITY, RECIPIENT, SLOTS, Status};
 use core::fmt;
 use std::sync::{Arc, Mutex};
 use std::vec::Vec;
@@ -12,6 +12,8 @@ use zeroize::Zeroizing;
 pub enum Kind {
     /// The private key of the identity.
     Identity,
+    /// The private key that is encrypted to.
+    Recipient,
     /// An ephemeral private key.
     Private,
     /// A shared secret Z.
@@ -24,6 +26,8 @@ pub enum Kind {
     Aes128,
     /// A key of AES-256-GCM.
     Aes256,
+    /// A key of AES-256 key wrap.
+    Kek,
 }
 
 impl From<Derived> for Kind {
@@ -57,21 +61,34 @@ pub(super) struct Key {
     pub(super) bytes: Zeroizing<Vec<u8>>,
 }
 
+/// Where a slot is: those that last first, the host's behind them.
+const LASTING: usize = 2;
+const ALL: usize = SLOTS as usize + LASTING;
+
+fn place(slot: u8) -> usize {
+    match slot {
+        IDENTITY => 0,
+        RECIPIENT => 1,
+        1..=SLOTS => usize::from(slot).saturating_add(1),
+        _ => ALL,
+    }
+}
+
 pub(super) struct Slots {
-    keys: [Option<Key>; SLOTS as usize + 1],
+    keys: [Option<Key>; ALL],
     shared: Arc<Mutex<Shared>>,
 }
 
 impl Slots {
     pub(super) fn new(identity: &[u8; 32], shared: Arc<Mutex<Shared>>) -> Self {
-        let mut slots = Self { keys: [const { None }; SLOTS as usize + 1], shared };
+        let mut slots = Self { keys: [const { None }; ALL], shared };
         slots.write(IDENTITY, Kind::Identity, identity);
         slots
     }
 
     /// The key of one of these kinds in a slot.
     pub(super) fn read(&self, slot: u8, kinds: &[Kind]) -> Result<&Key, Status> {
-        let key = self.keys.get(usize::from(slot)).and_then(Option::as_ref);
+        let key = self.keys.get(place(slot)).and_then(Option::as_ref);
         key.filter(|key| kinds.contains(&key.kind)).ok_or(Status::NoKey)
     }
 
@@ -84,7 +101,7 @@ impl Slots {
 
     /// Whether a slot may take a key.
     pub(super) fn check_empty(&self, slot: u8) -> Result<(), Status> {
-        match self.keys.get(usize::from(slot)) {
+        match self.keys.get(place(slot)) {
             Some(None) => Ok(()),
             Some(Some(_)) => Err(Status::Occupied),
             None => Err(Status::Malformed),
@@ -99,29 +116,29 @@ impl Slots {
     /// Takes a key of this kind out of its slot.
     pub(super) fn take(&mut self, slot: u8, kind: Kind) -> Result<Key, Status> {
         self.read(slot, &[kind])?;
-        let key = self.keys.get_mut(usize::from(slot)).and_then(Option::take).ok_or(Status::NoKey);
+        let key = self.keys.get_mut(place(slot)).and_then(Option::take).ok_or(Status::NoKey);
         self.count();
         key
     }
 
-    /// Erases a slot, which may be empty. The identity stays.
+    /// Erases a slot, which may be empty. The identity stays, and the key that is encrypted to.
     pub(super) fn erase(&mut self, slot: u8) -> Result<(), Status> {
-        if slot == IDENTITY {
+        if matches!(slot, IDENTITY | RECIPIENT) {
             return Err(Status::NoKey);
         }
-        *self.keys.get_mut(usize::from(slot)).ok_or(Status::NoKey)? = None;
+        *self.keys.get_mut(place(slot)).ok_or(Status::NoKey)? = None;
         self.count();
         Ok(())
     }
 
-    /// Erases all but the identity.
+    /// Erases all but what lasts.
     pub(super) fn clear(&mut self) {
-        self.keys.iter_mut().skip(1).for_each(|slot| *slot = None);
+        self.keys.iter_mut().skip(LASTING).for_each(|slot| *slot = None);
         self.count();
     }
 
     fn write(&mut self, slot: u8, kind: Kind, bytes: &[u8]) {
-        if let Some(place) = self.keys.get_mut(usize::from(slot)) {
+        if let Some(place) = self.keys.get_mut(place(slot)) {
             *place = Some(Key { kind, bytes: Zeroizing::new(bytes.into()) });
             lock(&self.shared).sightings.push(Sighting { kind, bytes: bytes.into() });
         }
@@ -129,6 +146,6 @@ impl Slots {
     }
 
     fn count(&self) {
-        lock(&self.shared).occupied = self.keys.iter().skip(1).flatten().count();
+        lock(&self.shared).occupied = self.keys.iter().skip(LASTING).flatten().count();
     }
 }

@@ -9,9 +9,11 @@
 mod host;
 mod identity;
 mod provider;
+mod recipient;
 
 pub use identity::{ElementSigner, ElementVerifier};
-pub use provider::{AeadKey, ElementProvider, Ephemeral, Handle, Prk, SecretKey, SharedSecret};
+pub use provider::{AeadKey, ElementProvider, Ephemeral, Handle, Kek, Prk, SecretKey, SharedSecret};
+pub use recipient::ElementRecipient;
 
 use crate::frame::{IDENTITY, Opcode, SLOTS, Status};
 use core::cell::RefCell;
@@ -105,6 +107,14 @@ impl<B: Read + Write> SecureElement<B> {
     /// [`Trouble`].
     pub fn signer(&self) -> Result<ElementSigner<'_, B>, Trouble> {
         Ok(ElementSigner::new(self, self.public_key()?))
+    }
+
+    /// The key that is encrypted to. The chip makes it when it is first asked for.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub fn recipient(&self) -> Result<ElementRecipient<'_, B>, Trouble> {
+        ElementRecipient::new(self)
     }
 
     /// A verifier that trusts `pins` and lets the chip compute.

@@ -5,8 +5,11 @@ use super::{SecureElement, Trouble};
 use crate::frame::{Derived, MAX_LEN, NO_SLOT, Opcode};
 use core::fmt;
 use core::marker::PhantomData;
+use core::num::NonZeroU32;
 use dynamic_key::codec::spki::{Group, PublicKey};
+use dynamic_key::crypto::KeyWrap;
 use dynamic_key::crypto::provider::{Aead, CryptoError, HASH_LEN, NONCE_LEN, Provider, TAG_LEN};
+use dynamic_key::crypto::wrap::WRAPPED_LEN;
 use embedded_io::{Read, Write};
 
 /// Random bytes that one command draws at the most.
@@ -26,6 +29,9 @@ pub struct Prk;
 /// 32 secret bytes in a slot.
 #[derive(Clone, Copy, Debug)]
 pub struct SecretKey;
+/// A key-encryption key in a slot.
+#[derive(Clone, Copy, Debug)]
+pub struct Kek;
 /// An AEAD key in a slot.
 #[derive(Clone, Copy, Debug)]
 pub struct AeadKey;
@@ -67,9 +73,10 @@ impl<'e, B: Read + Write, K> Handle<'e, B, K> {
 /// A provider whose secrets are in the chip: keys are [`Handle`]s.
 ///
 /// # Security
-/// No private key, Z, PRK, secret or AEAD key crosses the bus, and there is no command that would send one. What does cross:
+/// No private key, Z, PRK, secret, key-encryption key or AEAD key crosses the bus, and there is no command that would send one. What does cross:
 ///
 /// - random bytes, public keys, MACs, the messages that are sealed, opened, signed and verified, and infos and salts;
+/// - content keys that are wrapped, and those that are to be unwrapped;
 /// - what [`Provider::expand_bytes`] gives: ivs, and what an application exports.
 ///
 /// The chip expands whatever its host asks for: who has taken over the host can have any label of a PRK that is there as bytes,
@@ -101,7 +108,7 @@ impl<'e, B> ElementProvider<'e, B> {
 
 impl<'e, B: Read + Write> ElementProvider<'e, B> {
     /// A command whose outcome is a new key.
-    fn make<K>(
+    pub(super) fn make<K>(
         &self,
         opcode: Opcode,
         key: u8,
@@ -128,7 +135,7 @@ fn length_of(bytes: &[u8]) -> Result<[u8; 2], CryptoError> {
     u16::try_from(bytes.len()).map(u16::to_be_bytes).map_err(|_| CryptoError::Failed)
 }
 
-fn point_of(key: &PublicKey) -> Result<&[u8], CryptoError> {
+pub(super) fn point_of(key: &PublicKey) -> Result<&[u8], CryptoError> {
     match key.group() {
         Group::P256 => Ok(key.as_bytes()),
         _ => Err(CryptoError::Unsupported),
@@ -246,6 +253,35 @@ impl<'e, B: Read + Write> Provider for ElementProvider<'e, B> {
         let (key, length) = (key.slot(), length_of(aad)?);
         let parts: &[&[u8]] = &[nonce, tag, &length, aad];
         Ok(self.element.call(Call { key, parts, text, ..Call::new(Opcode::Open) })?)
+    }
+}
+
+/// The chip has no PBKDF2: a password is known to the host, and crosses the bus anyway.
+impl<'e, B: Read + Write> KeyWrap for ElementProvider<'e, B> {
+    type Kek = Handle<'e, B, Kek>;
+
+    fn concat_kdf(&mut self, z: Self::SharedSecret, other_info: &[&[u8]]) -> Result<Self::Kek, CryptoError> {
+        self.element.call(Call { key: z.slot(), parts: other_info, ..Call::new(Opcode::ConcatKdf) })?;
+        Ok(z.becomes())
+    }
+
+    fn pbkdf2(&mut self, _: &[u8], _: &[u8], _: NonZeroU32) -> Result<Self::Kek, CryptoError> {
+        Err(CryptoError::Unsupported)
+    }
+
+    fn wrap(&mut self, kek: Self::Kek) -> Result<(Self::TrafficKey, [u8; WRAPPED_LEN]), CryptoError> {
+        let mut wrapped = [0; WRAPPED_LEN];
+        self.element.call(Call { key: kek.slot(), answer: &mut wrapped, ..Call::new(Opcode::Wrap) })?;
+        Ok((kek.becomes(), wrapped))
+    }
+
+    fn unwrap(
+        &mut self,
+        kek: Self::Kek,
+        wrapped: &[u8; WRAPPED_LEN],
+    ) -> Result<Self::TrafficKey, CryptoError> {
+        self.element.call(Call { key: kek.slot(), head: wrapped, ..Call::new(Opcode::Unwrap) })?;
+        Ok(kek.becomes())
     }
 }
 

@@ -132,6 +132,10 @@ const fn meaning(opcode: Opcode) -> &'static str {
         Opcode::Verify => "the gateway's signature, verified by the key that is pinned",
         Opcode::Erase => "no longer needed",
         Opcode::Repeat => "once more, please",
+        Opcode::Receive => "agree with a sender",
+        Opcode::ConcatKdf => "derive a key-encryption key",
+        Opcode::Wrap => "wrap a content key",
+        Opcode::Unwrap => "unwrap a content key",
         Opcode::Dump => "what no chip has that is sold",
     }
 }

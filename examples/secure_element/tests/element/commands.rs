@@ -3,7 +3,7 @@
 use crate::rig::{Tapped, scalar};
 use crate::support::Seeded;
 use dynamic_key_secure_element::chip::{Chip, Kind, Make, search};
-use dynamic_key_secure_element::frame::{Crc, IDENTITY, NO_SLOT, Opcode, SLOTS, Status};
+use dynamic_key_secure_element::frame::{Crc, IDENTITY, NO_SLOT, Opcode, RECIPIENT, SLOTS, Status};
 
 fn chip() -> (Chip, Tapped) {
     let (chip, bus) = Chip::power_on(scalar(), Seeded(1), Make::default()).unwrap();
@@ -43,7 +43,8 @@ const KINDS: [(u8, Kind); 7] = [
 /// A command that a key of the right kind would carry out.
 fn payload(opcode: Opcode, point: &[u8]) -> Vec<u8> {
     match opcode {
-        Opcode::Agree => point.to_vec(),
+        Opcode::Agree | Opcode::Receive => point.to_vec(),
+        Opcode::Unwrap => vec![0; 40],
         Opcode::Expand => vec![0, b'i'],
         Opcode::ExpandBytes => vec![0, 16, b'j'], // what a key was expanded from would give that key
         Opcode::Seal => vec![0; 14],
@@ -54,7 +55,7 @@ fn payload(opcode: Opcode, point: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_key_serves_its_own_kind_of_command_alone() {
-    let serves: [(Opcode, &[Kind]); 9] = [
+    let serves: [(Opcode, &[Kind]); 13] = [
         (Opcode::Agree, &[Kind::Private]),
         (Opcode::Extract, &[Kind::SharedSecret]),
         (Opcode::AsPrk, &[Kind::Secret]),
@@ -64,6 +65,10 @@ fn a_key_serves_its_own_kind_of_command_alone() {
         (Opcode::Seal, &[Kind::Aes128, Kind::Aes256]),
         (Opcode::Open, &[Kind::Aes128, Kind::Aes256]),
         (Opcode::Sign, &[Kind::Identity]),
+        (Opcode::Receive, &[]),
+        (Opcode::ConcatKdf, &[Kind::SharedSecret]),
+        (Opcode::Wrap, &[]),
+        (Opcode::Unwrap, &[]),
     ];
     for (opcode, kinds) in serves {
         for (slot, kind) in KINDS {
@@ -114,6 +119,45 @@ fn a_slot_that_is_taken_is_not_written_over() {
     }
     assert_eq!(bus.ask(Opcode::Generate as u8, NO_SLOT, SLOTS + 1, &[]).0, Status::Malformed);
     assert_eq!((chip.occupied(), chip.sightings().len()), (6, before));
+}
+
+/// Key wrap: the key that is encrypted to agrees and does nothing else, and a key-encryption key wraps or unwraps once.
+#[test]
+fn a_key_encryption_key_is_used_once() {
+    let (chip, mut bus) = chip();
+    let mut ask = |opcode: Opcode, key, to, payload: &[u8]| bus.ask(opcode as u8, key, to, payload);
+    assert_eq!(ask(Opcode::Public, RECIPIENT, NO_SLOT, &[]).0, Status::NoKey, "not made yet");
+    let point = ask(Opcode::Generate, NO_SLOT, RECIPIENT, &[]).1;
+    assert_eq!(ask(Opcode::Generate, NO_SLOT, RECIPIENT, &[]).0, Status::Occupied, "once");
+    assert_eq!(ask(Opcode::Erase, RECIPIENT, NO_SLOT, &[]).0, Status::NoKey, "for good");
+    assert_eq!(ask(Opcode::Reset, NO_SLOT, NO_SLOT, &[]).0, Status::Done);
+    assert_eq!(ask(Opcode::Public, RECIPIENT, NO_SLOT, &[]), (Status::Done, point.clone()));
+    for opcode in [Opcode::Agree, Opcode::Sign, Opcode::Seal, Opcode::Mac, Opcode::ExpandBytes, Opcode::Wrap]
+    {
+        assert_eq!(ask(opcode, RECIPIENT, 1, &payload(opcode, &point)).0, Status::NoKey, "{opcode:?}");
+    }
+    let mut other = point.clone();
+    other[64] ^= 1;
+    assert_eq!(ask(Opcode::Receive, RECIPIENT, 1, &other).0, Status::InvalidPoint);
+    for slot in [1, 2] {
+        assert_eq!(ask(Opcode::Receive, RECIPIENT, slot, &point).0, Status::Done);
+        assert_eq!(ask(Opcode::ConcatKdf, slot, NO_SLOT, b"info").0, Status::Done);
+        for opcode in [Opcode::Extract, Opcode::Seal, Opcode::Mac, Opcode::Expand, Opcode::Sign] {
+            assert_eq!(ask(opcode, slot, 3, &payload(opcode, &point)).0, Status::NoKey, "{opcode:?}");
+        }
+    }
+    assert_eq!(ask(Opcode::Receive, RECIPIENT, 1, &point).0, Status::Occupied);
+    let (status, wrapped) = ask(Opcode::Wrap, 1, NO_SLOT, &[]);
+    assert_eq!((status, wrapped.len()), (Status::Done, 40));
+    assert_eq!(ask(Opcode::Unwrap, 1, NO_SLOT, &wrapped).0, Status::NoKey, "it is the content key now");
+    assert_eq!(ask(Opcode::Unwrap, 2, NO_SLOT, &wrapped).0, Status::Done);
+    let sealed = ask(Opcode::Seal, 1, NO_SLOT, &[0; 20]);
+    assert_eq!(sealed, ask(Opcode::Seal, 2, NO_SLOT, &[0; 20]), "the same key");
+    assert_eq!(ask(Opcode::Receive, RECIPIENT, 3, &point).0, Status::Done);
+    assert_eq!(ask(Opcode::ConcatKdf, 3, NO_SLOT, b"other info").0, Status::Done);
+    assert_eq!(ask(Opcode::Unwrap, 3, NO_SLOT, &wrapped).0, Status::Authentication);
+    assert_eq!((ask(Opcode::Unwrap, 3, NO_SLOT, &wrapped).0, chip.occupied()), (Status::NoKey, 2), "gone");
+    assert_eq!(search(&chip.log(), &chip.sightings()), []);
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use crate::rig::{InChip, chip_over};
 use crate::support::Seeded;
-use dynamic_key::conformance::{Bench, ROOM, Subject, failing_generator, known_answer, run_all};
+use dynamic_key::conformance::{
+    Bench, ROOM, Subject, failing_generator, failing_wrap, key_wrap, known_answer, packages, run_all,
+};
 use dynamic_key::crypto::software::PinnedKey;
 use dynamic_key::crypto::{KeyId, Signature, Verifier};
 use dynamic_key_secure_element::ElementProvider;
@@ -22,7 +24,13 @@ fn the_chip_passes() {
         },
     };
     let mut room = [0; ROOM];
-    assert_eq!(run_all(&mut subject, &mut Bench::new(Seeded(2), &mut room)), Ok(()));
+    let mut bench = Bench::new(Seeded(2), &mut room);
+    assert_eq!(run_all(&mut subject, &mut bench), Ok(()));
+    let mut recipient = chip.element.recipient().unwrap();
+    let point = *recipient.point();
+    assert_eq!(key_wrap(subject.provider, &mut recipient, &point, &mut bench), Ok(()));
+    assert_eq!(packages(&mut subject, &mut recipient, &point, &mut bench), Ok(()));
+    assert_eq!(chip.element.recipient().unwrap().point(), &point, "there for good");
     chip.check_empty(&"the kit");
 }
 
@@ -35,4 +43,5 @@ fn told<R: TryCryptoRng + Send + 'static>(rng: R) -> ElementProvider<'static, Bu
 fn it_agrees_as_published_and_fails_with_its_generator() {
     assert_eq!(known_answer(told), Ok(()));
     assert_eq!(failing_generator(told), Ok(()));
+    assert_eq!(failing_wrap(told), Ok(()));
 }

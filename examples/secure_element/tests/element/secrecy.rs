@@ -2,15 +2,18 @@
 
 use crate::rig::{InChip, InSoftware, Tapped, all, scalar};
 use crate::rows::End;
-use crate::support::{DEVICE, Parley, Seeded, fields};
+use crate::support::{DEVICE, Parley, START, Seeded, fields};
 use dynamic_key::codec::base64;
 use dynamic_key::codec::spki::Group;
-use dynamic_key::crypto::{Aead, Provider};
+use dynamic_key::crypto::{Aead, KeyWrap, Provider, Recipient};
+use dynamic_key::jose::jwk::{Jwk, Use};
+use dynamic_key::jose::package::{self, Expected, Package};
+use dynamic_key::jose::{JoseError, KeyRef, jws};
 use dynamic_key::scheme::Scheme;
 use dynamic_key::session::Mode;
 use dynamic_key_secure_element::SecureElement;
 use dynamic_key_secure_element::chip::{Chip, Direction, Entry, Find, Kind, Make, Sighting, search};
-use dynamic_key_secure_element::frame::{IDENTITY, NO_SLOT, Opcode, SLOTS, Status};
+use dynamic_key_secure_element::frame::{IDENTITY, NO_SLOT, Opcode, RECIPIENT, SLOTS, Status};
 use std::collections::BTreeSet;
 
 fn kinds(chip: &Chip) -> Vec<Kind> {
@@ -88,6 +91,43 @@ fn no_secret_of_key_agreement_crosses_the_bus() {
     }
 }
 
+/// Content packages, one chip signing and encrypting to the key in the other, which unwraps and decrypts.
+#[test]
+fn no_secret_of_a_content_package_crosses_the_bus() {
+    let (here, there) = (InChip::new(1), InChip::new(2));
+    let ((mut signer, signs), mut recipient) = (here.signer(), there.element.recipient().unwrap());
+    let key = Jwk::new(*recipient.point(), Use::Encryption).unwrap();
+    let sender = KeyRef::new("alice@nix", signs.kid()).unwrap();
+    let to = KeyRef::new("bob@nix", key.kid()).unwrap();
+    let header = jws::Header { issued_at: START, kid: &sender, target: "/v1/messages/send" };
+    let package = Package { header, recipient: &to, id: "1", body: br#"{"unlock":true}"# };
+    let mut buffer = [0; 1024];
+    let length = package::pack(&mut here.provider(), &mut signer, &key, &package, &mut buffer).unwrap().len();
+
+    let mut changed = buffer;
+    changed[length - 2] ^= 1;
+    let expected = Expected { sender: &sender, recipient: "bob@nix", id: "1" };
+    let (mut provider, mut verifier) = (there.provider(), there.verifier(Vec::leak(vec![signs])));
+    let outcome =
+        package::unpack(&mut provider, &mut recipient, &mut verifier, &expected, &mut changed[..length]);
+    assert_eq!(outcome.err(), Some(JoseError::Authentication));
+    let received =
+        package::unpack(&mut provider, &mut recipient, &mut verifier, &expected, &mut buffer[..length]);
+    assert_eq!(received.unwrap().body.raw(), package.body);
+    assert_eq!(
+        kinds(&here.chip),
+        [Kind::Identity, Kind::Private, Kind::SharedSecret, Kind::Aes256, Kind::Kek]
+    );
+    assert_eq!(
+        kinds(&there.chip),
+        [Kind::Identity, Kind::Recipient, Kind::SharedSecret, Kind::Aes256, Kind::Kek]
+    );
+    for chip in [here, there] {
+        assert_eq!(search(&chip.chip.log(), &chip.chip.sightings()), []);
+        chip.check_empty(&"the package");
+    }
+}
+
 /// The identity's scalar is the one that the maker put in: the microscope sees what it should.
 #[test]
 fn the_microscope_sees_what_is_there() {
@@ -126,6 +166,10 @@ fn a_chip_that_leaks_is_found_out() {
         let secret = provider.expand(&prk, &[b"exporter"]).unwrap();
         leak(secret.slot(), Kind::Secret);
         let key = provider.expand_key(&prk, &[b"client write"], aead).unwrap();
+        let z = element.recipient().unwrap().agree(&public).unwrap();
+        leak(RECIPIENT, Kind::Recipient);
+        let kek = provider.concat_kdf(z, &[b"info"]).unwrap();
+        leak(kek.slot(), Kind::Kek);
         leak(key.slot(), if aead == Aead::Aes128Gcm { Kind::Aes128 } else { Kind::Aes256 });
     }
 }
