@@ -12,7 +12,7 @@ use crate::session::Mode;
 
 impl<'c, C: ServerPolicy> Gateway<'c, C> {
     /// Seals the upstream's answer, whose body is the first `length` bytes of `buffer`, as the response to an admitted
-    /// request. What becomes of status and body is §2.4's: see [`status::outcome`].
+    /// request. What becomes of status and body is §2.4's: see [`status::outcome`](super::status::outcome).
     ///
     /// # Errors
     /// [`Error::BufferTooSmall`] with the exact length, together with the responder, so that the caller can answer from a
