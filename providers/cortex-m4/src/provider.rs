@@ -6,6 +6,7 @@ use dynamic_key::Secret;
 use dynamic_key::codec::spki::{Group, PublicKey};
 use dynamic_key::crypto::provider::{Aead, CryptoError, HASH_LEN, NONCE_LEN, Provider, TAG_LEN};
 use dynamic_key::crypto::software::{ExpandedKey, RawAes256Key, RawKey, Software, TrafficKey};
+use dynamic_key::crypto::storable::{STORED_KEY_LEN, StorableKeys};
 use rand_core::TryCryptoRng;
 
 /// So many draws that are no scalar, each of which has a chance of 2⁻³², are the generator's fault.
@@ -163,5 +164,23 @@ impl<R: TryCryptoRng, K: TrafficKey> Provider for CortexM4<R, K> {
         tag: &[u8; TAG_LEN],
     ) -> Result<(), CryptoError> {
         self.software.open(key, nonce, aad, text, tag)
+    }
+}
+
+/// Where keys are kept raw.
+impl<R: TryCryptoRng, K: TrafficKey> StorableKeys for CortexM4<R, K>
+where
+    Software<R, K>: StorableKeys,
+{
+    fn store_key(
+        &mut self,
+        key: &Self::TrafficKey,
+        out: &mut [u8; STORED_KEY_LEN],
+    ) -> Result<usize, CryptoError> {
+        self.software.store_key(key, out)
+    }
+
+    fn restore_key(&mut self, aead: Aead, stored: &[u8]) -> Result<Self::TrafficKey, CryptoError> {
+        self.software.restore_key(aead, stored)
     }
 }

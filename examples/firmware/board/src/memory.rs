@@ -65,7 +65,28 @@ routine! { "copy":
     "    bx lr";
 }
 
-// (to, from, length), where the two may overlap.
+// (to, from, length), where the two may overlap: a move to lower addresses goes from the front to the end.
+#[cfg(unaligned)]
+routine! { "move":
+    "memmove" "__aeabi_memmove" "__aeabi_memmove4" "__aeabi_memmove8" =>
+    "    push {{r0, r4, lr}}"
+    "    cmp r0, r1"
+    "    bls 2f"
+    "    bl memcpy"
+    "    pop {{r0, r4, pc}}"
+    "1:  ldr r4, [r1], #4"
+    "    str r4, [r0], #4"
+    "2:  subs r2, #4"
+    "    bhs 1b"
+    "    adds r2, #4"
+    "    beq 4f"
+    "3:  ldrb r4, [r1], #1"
+    "    strb r4, [r0], #1"
+    "    subs r2, #1"
+    "    bne 3b"
+    "4:  pop {{r0, r4, pc}}";
+}
+#[cfg(not(unaligned))]
 routine! { "move":
     "memmove" "__aeabi_memmove" "__aeabi_memmove4" "__aeabi_memmove8" =>
     "    push {{r0, r4, lr}}"
