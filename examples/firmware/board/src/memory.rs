@@ -1,8 +1,8 @@
 //! Copying, filling and comparing in 0.2 KB of flash: the compiler calls these for what is too long for registers.
 //!
 //! Those that come with the compiler take 1.7 KB: they are unrolled, and shift words together where two blocks lie at
-//! different distances from a boundary. These go from the end to the front, a word at a time, with one register for the
-//! place and for what is left.
+//! different distances from a boundary. These go from the end to the front: Cortex-M4 copies four words at a time where both
+//! ends are on a boundary, as keys, hashes and coordinates are, and otherwise one.
 
 use core::arch::global_asm;
 
@@ -26,19 +26,33 @@ macro_rules! routine {
 #[cfg(unaligned)]
 routine! { "copy":
     "memcpy" "__aeabi_memcpy" "__aeabi_memcpy4" "__aeabi_memcpy8" =>
-    "    subs r2, #4"
+    "    push {{r4, r5, r6, lr}}"
+    "    add r12, r0, r2"
+    "    add r1, r2"
+    "    orr r3, r1, r12"
+    "    lsls r3, #30"
+    "    bne 3f"
+    "    subs r2, #16"
     "    blo 2f"
-    "1:  ldr r3, [r1, r2]"
-    "    str r3, [r0, r2]"
-    "    subs r2, #4"
+    "1:  ldmdb r1!, {{r3, r4, r5, r6}}"
+    "    stmdb r12!, {{r3, r4, r5, r6}}"
+    "    subs r2, #16"
     "    bhs 1b"
-    "2:  adds r2, #4"
-    "    beq 4f"
-    "3:  subs r2, #1"
-    "    ldrb r3, [r1, r2]"
-    "    strb r3, [r0, r2]"
-    "    bne 3b"
-    "4:  bx lr";
+    "2:  adds r2, #16"
+    "    beq 7f"
+    "3:  subs r2, #4"
+    "    blo 5f"
+    "4:  ldr r3, [r1, #-4]!"
+    "    str r3, [r12, #-4]!"
+    "    subs r2, #4"
+    "    bhs 4b"
+    "5:  adds r2, #4"
+    "    beq 7f"
+    "6:  ldrb r3, [r1, #-1]!"
+    "    strb r3, [r12, #-1]!"
+    "    subs r2, #1"
+    "    bne 6b"
+    "7:  pop {{r4, r5, r6, pc}}";
 }
 #[cfg(not(unaligned))]
 routine! { "copy":
@@ -114,17 +128,26 @@ routine! { "fill":
     "    orrs r2, r3"
     "    lsls r3, r2, #16"
     "    orrs r2, r3"
-    "    subs r1, #4"
+    "    add r3, r0, r1"
+    "    subs r1, #16"
     "    blo 2f"
-    "1:  str r2, [r0, r1]"
-    "    subs r1, #4"
+    "1:  str r2, [r3, #-4]!"
+    "    str r2, [r3, #-4]!"
+    "    str r2, [r3, #-4]!"
+    "    str r2, [r3, #-4]!"
+    "    subs r1, #16"
     "    bhs 1b"
-    "2:  adds r1, #4"
-    "    beq 4f"
-    "3:  subs r1, #1"
-    "    strb r2, [r0, r1]"
-    "    bne 3b"
-    "4:  bx lr";
+    "2:  adds r1, #12"
+    "    blo 4f"
+    "3:  str r2, [r3, #-4]!"
+    "    subs r1, #4"
+    "    bhs 3b"
+    "4:  adds r1, #4"
+    "    beq 6f"
+    "5:  strb r2, [r3, #-1]!"
+    "    subs r1, #1"
+    "    bne 5b"
+    "6:  bx lr";
 }
 #[cfg(not(unaligned))]
 routine! { "fill":
