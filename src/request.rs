@@ -71,7 +71,7 @@ impl<'a> Request<'a> {
     }
 
     /// Writes the plaintext to the front of `out` and returns its length. Every member is written, so that a body that is
-    /// no JSON can add none: it would repeat a name.
+    /// no JSON can add none of them: it would repeat a name. Members of other names, which it may bring, nobody reads.
     ///
     /// # Errors
     /// [`Error::BufferTooSmall`] with [`Request::plaintext_len`]; [`Misuse::InvalidRequest`] for a method or path that

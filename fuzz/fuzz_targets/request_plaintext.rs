@@ -149,8 +149,13 @@ fn writes(mut input: Input<'_>) {
     let body = request.body.map_or(Ok(Node::Null), parse);
     let read = ours(&out);
     let Ok(body) = body else {
-        // A body that is no JSON makes no request, and above all not another one.
-        return assert!(read.is_none() || body == Err(NoJson::NumberTooLarge));
+        // A body that is no JSON makes no request, and above all not another one: it may bring members that nobody reads, but
+        // those that are read are there before it, and no name comes twice.
+        let Some(read) = read else { return };
+        return assert_eq!(
+            (read.method, read.path, read.headers, read.query),
+            (method, path, headers, query)
+        );
     };
     let repeats =
         |pairs: &Pairs| (0..pairs.len()).any(|at| pairs[..at].iter().any(|(name, _)| *name == pairs[at].0));
