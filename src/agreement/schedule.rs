@@ -168,15 +168,7 @@ impl Default for PlainKdf<'_> {
     }
 }
 
-impl<'a> PlainKdf<'a> {
-    /// The cipher of plain mode, whatever the scheme.
-    pub(crate) const AEAD: Aead = Aead::Aes256Gcm;
-
-    /// The salt of a session: its id, where none is configured.
-    pub(crate) fn salt_of(&self, session_id: &'a str) -> &'a [u8] {
-        self.salt.unwrap_or(session_id.as_bytes())
-    }
-
+impl PlainKdf<'_> {
     /// The one AES-256-GCM key of a plain session, for its two directions. Z is erased.
     ///
     /// # Errors
@@ -185,10 +177,10 @@ impl<'a> PlainKdf<'a> {
         &self,
         provider: &mut P,
         z: P::SharedSecret,
-        session_id: &'a str,
+        session_id: &str,
     ) -> Result<(P::TrafficKey, P::TrafficKey), CryptoError> {
-        let schedule = Schedule::salted(provider, self.salt_of(session_id), z)?;
-        let mut key = |label| schedule.key_or_plain(provider, label, Some(self.info), Self::AEAD);
-        Ok((key(Label::ClientWrite)?, key(Label::ServerWrite)?))
+        let prk = provider.extract(self.salt.unwrap_or(session_id.as_bytes()), z)?;
+        let mut key = || provider.expand_key(&prk, &[self.info], Aead::Aes256Gcm);
+        Ok((key()?, key()?))
     }
 }

@@ -3,7 +3,7 @@
 use super::binding::{ClientBinding, Sent};
 use super::{ClientConfig, ClientHandshake, ClientMachine, Confirmation, State};
 use crate::agreement::proof::{Role, Statement};
-use crate::agreement::schedule::{PlainKdf, Schedule};
+use crate::agreement::schedule::Schedule;
 use crate::agreement::transcript::{Binding, ClientFields, ServerFields, Transcript};
 use crate::codec::BufferTooSmall;
 use crate::codec::cursor::Writer;
@@ -215,13 +215,13 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientBinding<P>
     }
 
     fn plain_salt(&self) -> Option<&[u8]> {
-        (self.config.mode == Mode::Plain).then(|| self.config.plain.salt_of(&self.facts.id))
+        let salt = || self.config.plain.salt.unwrap_or(self.facts.id.as_bytes());
+        (self.config.mode == Mode::Plain).then(salt)
     }
 
     fn keys(&self, provider: &mut P, schedule: &Schedule<P::Prk>) -> Result<Self::Keys, Error> {
         let plain = (self.config.mode == Mode::Plain).then_some(self.config.plain.info);
-        let aead = if plain.is_some() { PlainKdf::AEAD } else { self.facts.scheme.aead() };
-        Keys::derive(provider, schedule, aead, plain)
+        Keys::derive(provider, schedule, self.facts.scheme.aead(), plain)
     }
 
     fn forget(&mut self) {
