@@ -374,15 +374,15 @@ impl<P: Provider, B: ClientBinding<P>> ClientMachine<P, B> {
     /// Those of the steps.
     #[inline(never)] // one frame less in its caller's
     pub fn compute(&mut self, provider: &mut P, verifier: &mut impl Verifier) -> Result<ClientNeed, Error> {
-        if let ClientNeed::Generate(group) = self.need() {
+        if let State::Generate(group) = self.state {
             self.generated(provider.generate(group))?;
         }
-        if self.need() == ClientNeed::Agree {
+        if let State::Key(_, Turn::Agree(_)) = self.state {
             let (private, peer) = self.agreement()?;
             let outcome = provider.agree(private, &peer);
             self.agreed(provider, outcome)?;
         }
-        if self.need() == ClientNeed::Verify {
+        if let State::Keys(_, Due::Verify) = self.state {
             self.verified(self.verification()?.run(verifier))?;
         }
         Ok(self.need())
