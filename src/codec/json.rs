@@ -311,6 +311,13 @@ pub struct Elements<'a> {
     first: bool,
 }
 
+impl Elements<'_> {
+    /// Whether none is left.
+    pub(crate) fn is_empty(mut self) -> bool {
+        !self.scanner.is_next(b']', self.first)
+    }
+}
+
 impl<'a> Iterator for Elements<'a> {
     type Item = Value<'a>;
 
