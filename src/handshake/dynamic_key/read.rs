@@ -87,7 +87,9 @@ impl OfferFields {
             names(features, &mut NameList::new())?;
             self.features = features.range();
         }
-        self.kid = identity.map(|[text]| kid(required(text)?)).transpose()?;
+        if let Some([id]) = &identity {
+            kid(id, self.kid.insert(KeyId::NONE)).ok_or(Peer::Malformed)?;
+        }
         Ok(())
     }
 }
