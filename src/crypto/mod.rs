@@ -19,3 +19,9 @@ pub use signature::{KeyId, Nobody, SIGNATURE_LEN, Signature, Signer, Verified, V
 pub use storable::StorableKeys;
 #[cfg(feature = "jwe")]
 pub use wrap::{KeyWrap, Recipient};
+
+/// SHA-256 of `message` (FIPS 180-4), for signers and verifiers whose primitive takes a hash: the code is that of the handshake.
+#[must_use]
+pub fn sha256(message: &[u8]) -> [u8; provider::HASH_LEN] {
+    hash::Sha256::new(message).finish()
+}

@@ -16,21 +16,19 @@ impl<P: Provider, B: ClientBinding<P>> ClientMachine<P, B> {
         provider: &mut impl AsyncProvider<Provider = P>,
         verifier: &mut impl AsyncVerifier,
     ) -> Result<ClientNeed, Error> {
-        loop {
-            match self.need() {
-                ClientNeed::Generate(group) => self.generated(provider.generate(group).await)?,
-                ClientNeed::Agree => {
-                    let (private, peer) = self.agreement()?;
-                    let outcome = provider.agree(private, &peer).await;
-                    self.agreed(provider.provider(), outcome)?;
-                }
-                ClientNeed::Verify => {
-                    let due = self.verification()?;
-                    self.verified(verifier.verify(due.kid(), due.message(), due.signature()).await)?;
-                }
-                other => return Ok(other),
-            }
+        if let ClientNeed::Generate(group) = self.need() {
+            self.generated(provider.generate(group).await)?;
         }
+        if self.need() == ClientNeed::Agree {
+            let (private, peer) = self.agreement()?;
+            let outcome = provider.agree(private, &peer).await;
+            self.agreed(provider.provider(), outcome)?;
+        }
+        if self.need() == ClientNeed::Verify {
+            let due = self.verification()?;
+            self.verified(verifier.verify(due.kid(), due.message(), due.signature()).await)?;
+        }
+        Ok(self.need())
     }
 }
 

@@ -12,8 +12,17 @@ type Words = [u32; 8];
 
 /// A private key or an ECDSA nonce: a scalar in 1 … n−1. Erased on drop; a move would leave a copy behind, so that it is cloned
 /// instead where it matters, and the original dropped.
-#[derive(Clone, ZeroizeOnDrop)]
+#[derive(Clone)]
 pub(crate) struct Scalar(Words);
+
+impl Drop for Scalar {
+    #[inline(never)] // scalars are dropped in many places
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Scalar {}
 
 /// What may be a point on the curve: each use says whether it is one, for the C code checks it each time.
 pub(crate) struct Point {
@@ -115,19 +124,18 @@ impl Point {
 }
 
 /// From big-endian bytes.
+#[inline(never)] // small: there are many numbers
 fn words(bytes: &[u8; 32]) -> Words {
     let mut words = Words::default();
-    for (word, bytes) in words.iter_mut().rev().zip(bytes.chunks_exact(4)) {
-        *word = bytes.try_into().map_or(0, u32::from_be_bytes);
-    }
+    // SAFETY: it reads the 32 bytes and writes as many, the last one first.
+    unsafe { sys::p256_convert_endianness(words.as_mut_ptr().cast(), bytes.as_ptr().cast(), 32) };
     words
 }
 
 /// To big-endian bytes.
 fn write(words: &Words, bytes: &mut [u8; 32]) {
-    for (bytes, word) in bytes.chunks_exact_mut(4).zip(words.iter().rev()) {
-        bytes.copy_from_slice(&word.to_be_bytes());
-    }
+    // SAFETY: it reads the eight words and writes their 32 bytes, the last one first.
+    unsafe { sys::p256_convert_endianness(bytes.as_mut_ptr().cast(), words.as_ptr().cast(), 32) };
 }
 
 /// Overwrites what a call before left of its secrets below the stack pointer: the C code erases nothing.

@@ -5,11 +5,11 @@ use crate::provider::draw_scalar;
 use core::fmt;
 use dynamic_key::Secret;
 use dynamic_key::crypto::software::PinnedKey;
-use dynamic_key::crypto::{CryptoError, KeyId, Signature, Signer, Verified, Verifier};
+use dynamic_key::crypto::{CryptoError, KeyId, Signature, Signer, Verified, Verifier, sha256};
 use rand_core::TryCryptoRng;
 use rfc6979::KGenerator;
 use rfc6979::bigint::U256;
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 
 /// The order n of the group.
 const ORDER: U256 = U256::from_be_hex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
@@ -79,7 +79,7 @@ impl Signer for Identity {
     }
 
     fn sign(&mut self, message: &[u8]) -> Result<Signature, CryptoError> {
-        let hash: [u8; 32] = Sha256::digest(message).into();
+        let hash = sha256(message);
         let key = self.key.to_bytes();
         let mut nonces = KGenerator::<Sha256, U256>::new(key.as_bytes(), &hash, &[], &ORDER);
         let mut bytes = Secret::<32>::zero();
@@ -107,7 +107,7 @@ impl Verifier for Pins<'_> {
     ) -> Result<Verified, CryptoError> {
         let key = self.0.iter().find(|key| key.kid() == *kid).ok_or(CryptoError::Authentication)?;
         let point = Point::from_bytes(key.point()).ok_or(CryptoError::Authentication)?;
-        let verifies = point.verifies(&Sha256::digest(message).into(), signature);
+        let verifies = point.verifies(&sha256(message), signature);
         verifies.then(Verified::vouch).ok_or(CryptoError::Authentication)
     }
 }

@@ -1,7 +1,7 @@
 //! The client's end of Dynamic Key V2: what it says, and what it makes of an answer.
 
 use super::binding::{ClientBinding, Sent};
-use super::{ClientConfig, ClientHandshake, ClientMachine, Confirmation, State};
+use super::{ClientConfig, ClientHandshake, ClientMachine, Confirmation, Due, State};
 use crate::agreement::proof::{Role, Statement};
 use crate::agreement::schedule::Schedule;
 use crate::agreement::transcript::{Binding, ClientFields, ServerFields, Transcript};
@@ -68,7 +68,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     /// [`Misuse::WrongTurn`].
     pub fn statement(&self) -> Result<Statement, Error> {
         match (&self.state, &self.confirmation) {
-            (State::Sign(_), Some(confirmation)) => {
+            (State::Keys(_, Due::Sign), Some(confirmation)) => {
                 Ok(Statement::new(Role::Client, &confirmation.transcript))
             }
             _ => Err(self.wrong_turn()),
@@ -81,10 +81,15 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     /// [`Misuse::WrongTurn`]: nothing has changed. [`Error::Crypto`]: the handshake has failed.
     #[inline(never)]
     pub fn signed(&mut self, outcome: Result<Signature, CryptoError>) -> Result<(), Error> {
-        let keys = take!(self, State::Sign(keys) => keys);
-        self.binding.introduction = Some(outcome.map_err(|error| self.failed(error.into()))?);
-        self.state = State::Finish(keys);
-        Ok(())
+        let State::Keys(_, due @ Due::Sign) = &mut self.state else { return Err(self.wrong_turn()) };
+        match outcome {
+            Ok(signature) => {
+                self.binding.introduction = Some(signature);
+                *due = Due::Finish;
+                Ok(())
+            }
+            Err(error) => Err(self.failed(error.into())),
+        }
     }
 
     /// The client's signature, to be attached to each request by [`envelope::introduce`] until the first response has been
@@ -100,7 +105,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
         &mut self,
         place: &mut Option<Session<P, TOKEN, OUTSTANDING>>,
     ) -> Result<(), Error> {
-        let keys = take!(self, State::Finish(keys) => keys);
+        let keys = take!(self, State::Keys(keys, Due::Finish) => keys);
         let session = place.insert(Session::new(Facts::none(self.binding.config.mode), keys));
         core::mem::swap(&mut session.facts, &mut self.binding.facts);
         Ok(())
@@ -136,28 +141,22 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientBinding<P>
         let config = &self.config;
         let mut der = [0; Group::MAX_OWN_SPKI_LEN];
         let der = public.write_spki(&mut der)?;
-        let offer =
-            OfferMessage { schemes: config.schemes, nonce: [0; HANDSHAKE_NONCE_LEN], kid: config.kid() };
-        let mut message = HelloMessage {
+        let mut nonce = [0; HANDSHAKE_NONCE_LEN];
+        let offers = config.mode != Mode::Plain;
+        if offers {
+            provider.fill(&mut nonce)?;
+        }
+        let message = HelloMessage {
             public_key: der,
             device_id: config.device_id,
             platform: config.platform,
             client_type: config.client_type.name(),
             client_id: config.client_id,
-            offer: (config.mode != Mode::Plain).then_some(offer),
+            offer: offers.then_some(OfferMessage { schemes: config.schemes, nonce, kid: config.kid() }),
         };
-        let needed = message.length();
-        if out.len() < needed {
-            return Err(Error::BufferTooSmall { needed });
-        }
-        let transcript = match &mut message.offer {
-            None => None,
-            Some(offer) => {
-                provider.fill(&mut offer.nonce)?;
-                Some(self.begin_transcript(der, &offer.nonce)?)
-            }
-        };
-        Ok((message.write(out)?, transcript))
+        let length = message.write(out)?;
+        let transcript = if offers { Some(self.begin_transcript(der, &nonce)?) } else { None };
+        Ok((length, transcript))
     }
 
     /// The group of the scheme that a 409 names.

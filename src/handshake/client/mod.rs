@@ -85,22 +85,30 @@ format_as! {
     handshake => "ClientHandshake {{ need: {} }}", handshake.need()
 }
 
+/// What is secret stays in its place from one turn to the next: it is large.
 #[allow(clippy::large_enum_variant, reason = "one state at a time, in place: there is no heap")]
 enum State<P: Provider, K> {
     Generate(Group),
-    Hello(P::EphemeralKey, PublicKey),
-    Reply(AwaitReply<P>),
-    Agree(P::EphemeralKey, PublicKey),
-    Agreeing,
-    Verify(K),
-    Sign(K),
-    Finish(K),
+    /// Our key, until it is handed out for the agreement.
+    Key(Option<P::EphemeralKey>, Turn),
+    /// What seals and opens, until the session takes it.
+    Keys(K, Due),
     Failed,
 }
 
-struct AwaitReply<P: Provider> {
-    private: P::EphemeralKey,
-    sent: Sent,
+/// The messages that stand between our key and the agreement.
+enum Turn {
+    Hello(PublicKey),
+    Reply(Sent),
+    Agree(PublicKey),
+}
+
+/// The signatures that stand between the keys and the session.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Due {
+    Verify,
+    Sign,
+    Finish,
 }
 
 /// What has to confirm the answer.
@@ -148,12 +156,12 @@ impl<P: Provider, B: ClientBinding<P>> ClientMachine<P, B> {
     pub const fn need(&self) -> ClientNeed {
         match &self.state {
             State::Generate(group) => ClientNeed::Generate(*group),
-            State::Hello(..) => ClientNeed::Hello,
-            State::Reply(_) => ClientNeed::Reply,
-            State::Agree(..) | State::Agreeing => ClientNeed::Agree,
-            State::Verify(_) => ClientNeed::Verify,
-            State::Sign(_) => ClientNeed::Sign,
-            State::Finish(_) => ClientNeed::Finish,
+            State::Key(_, Turn::Hello(_)) => ClientNeed::Hello,
+            State::Key(_, Turn::Reply(_)) => ClientNeed::Reply,
+            State::Key(_, Turn::Agree(_)) => ClientNeed::Agree,
+            State::Keys(_, Due::Verify) => ClientNeed::Verify,
+            State::Keys(_, Due::Sign) => ClientNeed::Sign,
+            State::Keys(_, Due::Finish) => ClientNeed::Finish,
             State::Failed => ClientNeed::Nothing,
         }
     }
@@ -175,13 +183,14 @@ impl<P: Provider, B: ClientBinding<P>> ClientMachine<P, B> {
         outcome: Result<(P::EphemeralKey, PublicKey), CryptoError>,
     ) -> Result<(), Error> {
         let State::Generate(group) = self.state else { return Err(self.wrong_turn()) };
-        self.state = State::Failed;
-        let (private, public) = outcome?;
-        if public.group() != group {
-            return Err(CryptoError::Failed.into());
+        match outcome {
+            Ok((private, public)) if public.group() == group => {
+                self.state = State::Key(Some(private), Turn::Hello(public));
+                Ok(())
+            }
+            Ok(_) => Err(self.failed(CryptoError::Failed.into())),
+            Err(error) => Err(self.failed(error.into())),
         }
-        self.state = State::Hello(private, public);
-        Ok(())
     }
 
     /// Writes the hello to the front of `out` and returns its length. `now` is when it is sent: lifetimes count from it.
@@ -191,17 +200,17 @@ impl<P: Provider, B: ClientBinding<P>> ClientMachine<P, B> {
     /// [`Misuse::WrongTurn`]: nothing has changed. [`Error::Crypto`]: the handshake has failed.
     #[inline(never)]
     pub fn hello(&mut self, provider: &mut P, now: Now, out: &mut [u8]) -> Result<usize, Error> {
-        let State::Hello(_, public) = &self.state else { return Err(self.wrong_turn()) };
-        let group = public.group();
-        let written = self.binding.write_hello(provider, public, out);
-        if let Err(error @ Error::BufferTooSmall { .. }) = written {
-            return Err(error);
+        let State::Key(_, turn) = &mut self.state else { return Err(self.wrong_turn()) };
+        let Turn::Hello(public) = turn else { return Err(Misuse::WrongTurn.into()) };
+        match self.binding.write_hello(provider, public, out) {
+            Ok((length, transcript)) => {
+                *turn = Turn::Reply(Sent { group: public.group(), transcript, at: now });
+                debug!("hello: {} bytes", length);
+                Ok(length)
+            }
+            Err(error @ Error::BufferTooSmall { .. }) => Err(error),
+            Err(error) => Err(self.failed(error)),
         }
-        let private = take!(self, State::Hello(private, _) => private);
-        let (length, transcript) = written?;
-        self.state = State::Reply(AwaitReply { private, sent: Sent { group, transcript, at: now } });
-        debug!("hello: {} bytes", length);
-        Ok(length)
     }
 
     /// Takes the answer: its HTTP status and the whole of its body.
@@ -214,21 +223,24 @@ impl<P: Provider, B: ClientBinding<P>> ClientMachine<P, B> {
     /// sits on the wire), [`Peer::UnexpectedStatus`], [`Incompatible`].
     #[inline(never)]
     pub fn reply(&mut self, status: u16, body: &[u8]) -> Result<(), Error> {
-        let waiting = take!(self, State::Reply(waiting) => waiting);
-        if status != 200 {
-            self.state = State::Generate(self.binding.refused(status, body, waiting.sent.group)?);
-            return Ok(());
-        }
-        let peer = self.binding.accept(body, &waiting.sent, &mut self.confirmation);
-        let peer = peer.map_err(|error| self.failed(error))?;
-        self.state = State::Agree(waiting.private, peer);
-        Ok(())
+        let State::Key(_, turn) = &mut self.state else { return Err(self.wrong_turn()) };
+        let Turn::Reply(sent) = turn else { return Err(Misuse::WrongTurn.into()) };
+        let outcome = if status == 200 {
+            let accepted = self.binding.accept(body, sent, &mut self.confirmation);
+            accepted.map(|peer| *turn = Turn::Agree(peer))
+        } else {
+            let again = self.binding.refused(status, body, sent.group);
+            again.map(|group| self.state = State::Generate(group))
+        };
+        outcome.map_err(|error| self.failed(error))
     }
 
-    /// Forgets what the answer said.
+    /// Fails, and forgets what the answer said.
+    #[inline(never)]
     fn failed(&mut self, error: Error) -> Error {
-        self.binding.forget();
+        self.state = State::Failed;
         self.confirmation = None;
+        self.binding.forget();
         error
     }
 
@@ -238,9 +250,9 @@ impl<P: Provider, B: ClientBinding<P>> ClientMachine<P, B> {
     /// [`Misuse::WrongTurn`].
     #[inline(never)]
     pub fn agreement(&mut self) -> Result<(P::EphemeralKey, PublicKey), Error> {
-        let taken = take!(self, State::Agree(private, peer) => (private, peer));
-        self.state = State::Agreeing;
-        Ok(taken)
+        let State::Key(private, Turn::Agree(peer)) = &mut self.state else { return Err(self.wrong_turn()) };
+        let private = private.take().ok_or(Misuse::WrongTurn)?;
+        Ok((private, *peer))
     }
 
     /// Takes the outcome of [`Provider::agree`], derives the keys and checks the proof.
@@ -254,10 +266,9 @@ impl<P: Provider, B: ClientBinding<P>> ClientMachine<P, B> {
         provider: &mut P,
         outcome: Result<P::SharedSecret, CryptoError>,
     ) -> Result<(), Error> {
-        if !matches!(self.state, State::Agreeing) {
+        if !matches!(self.state, State::Key(None, Turn::Agree(_))) {
             return Err(self.wrong_turn());
         }
-        self.state = State::Failed;
         let keys = match outcome {
             Ok(z) => self.keys(provider, z),
             Err(error) => Err(error.into()),
@@ -268,10 +279,10 @@ impl<P: Provider, B: ClientBinding<P>> ClientMachine<P, B> {
     /// Goes on with the keys, or ends.
     #[inline(never)] // one frame less in its caller's
     fn derived(&mut self, keys: Result<B::Keys, Error>) -> Result<(), Error> {
+        let due = if self.binding.mode() >= Mode::Pinned { Due::Verify } else { Due::Finish };
         match keys {
             Ok(keys) => {
-                let signed = self.binding.mode() >= Mode::Pinned;
-                self.state = if signed { State::Verify(keys) } else { State::Finish(keys) };
+                self.state = State::Keys(keys, due);
                 Ok(())
             }
             Err(error) => Err(self.failed(error)),
@@ -315,7 +326,10 @@ impl<P: Provider, B: ClientBinding<P>> ClientMachine<P, B> {
     /// [`Misuse::WrongTurn`].
     pub fn verification(&self) -> Result<Verification, Error> {
         match (&self.state, &self.confirmation) {
-            (State::Verify(_), Some(Confirmation { transcript, identity: Some((kid, signature)), .. })) => {
+            (
+                State::Keys(_, Due::Verify),
+                Some(Confirmation { transcript, identity: Some((kid, signature)), .. }),
+            ) => {
                 let statement = Statement::new(Role::Server, transcript);
                 Ok(Verification { kid: *kid, statement, signature: *signature })
             }
@@ -329,11 +343,15 @@ impl<P: Provider, B: ClientBinding<P>> ClientMachine<P, B> {
     /// [`Misuse::WrongTurn`]: nothing has changed. [`Peer::Authentication`]: the handshake has failed.
     #[inline(never)]
     pub fn verified(&mut self, outcome: Result<Verified, CryptoError>) -> Result<(), Error> {
-        let keys = take!(self, State::Verify(keys) => keys);
-        let _: Verified = outcome.map_err(|error| self.failed(error.into()))?;
-        let signs = self.binding.mode() == Mode::Mutual;
-        self.state = if signs { State::Sign(keys) } else { State::Finish(keys) };
-        Ok(())
+        let next = if self.binding.mode() == Mode::Mutual { Due::Sign } else { Due::Finish };
+        let State::Keys(_, due @ Due::Verify) = &mut self.state else { return Err(self.wrong_turn()) };
+        match outcome {
+            Ok(Verified { .. }) => {
+                *due = next;
+                Ok(())
+            }
+            Err(error) => Err(self.failed(error.into())),
+        }
     }
 
     /// Ends in a session.
@@ -343,7 +361,7 @@ impl<P: Provider, B: ClientBinding<P>> ClientMachine<P, B> {
     #[inline(never)]
     pub fn finish(self) -> Result<B::Session, Error> {
         match self.state {
-            State::Finish(keys) => Ok(self.binding.session(keys)),
+            State::Keys(keys, Due::Finish) => Ok(self.binding.session(keys)),
             State::Failed => Err(Misuse::HandshakeFailed.into()),
             _ => Err(Misuse::WrongTurn.into()),
         }
@@ -356,17 +374,17 @@ impl<P: Provider, B: ClientBinding<P>> ClientMachine<P, B> {
     /// Those of the steps.
     #[inline(never)] // one frame less in its caller's
     pub fn compute(&mut self, provider: &mut P, verifier: &mut impl Verifier) -> Result<ClientNeed, Error> {
-        loop {
-            match self.need() {
-                ClientNeed::Generate(group) => self.generated(provider.generate(group))?,
-                ClientNeed::Agree => {
-                    let (private, peer) = self.agreement()?;
-                    let outcome = provider.agree(private, &peer);
-                    self.agreed(provider, outcome)?;
-                }
-                ClientNeed::Verify => self.verified(self.verification()?.run(verifier))?,
-                other => return Ok(other),
-            }
+        if let State::Generate(group) = self.state {
+            self.generated(provider.generate(group))?;
         }
+        if let State::Key(_, Turn::Agree(_)) = self.state {
+            let (private, peer) = self.agreement()?;
+            let outcome = provider.agree(private, &peer);
+            self.agreed(provider, outcome)?;
+        }
+        if let State::Keys(_, Due::Verify) = self.state {
+            self.verified(self.verification()?.run(verifier))?;
+        }
+        Ok(self.need())
     }
 }

@@ -17,7 +17,7 @@ pub type Key = KeyPair<<X25519 as Dh>::PubKey, <X25519 as Dh>::PrivateKey>;
 
 /// A static key.
 #[must_use]
-pub fn key(seed: u64) -> Option<Key> {
+pub fn key(seed: u32) -> Option<Key> {
     X25519::genkey_rng(&mut Rng::new(seed)).ok()
 }
 

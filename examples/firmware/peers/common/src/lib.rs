@@ -17,7 +17,7 @@ pub struct Rng(Repeatable);
 impl Rng {
     /// The sequence that begins at `seed`.
     #[must_use]
-    pub const fn new(seed: u64) -> Self {
+    pub const fn new(seed: u32) -> Self {
         Self(Repeatable::new(seed))
     }
 }
