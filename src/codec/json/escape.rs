@@ -17,6 +17,9 @@ pub struct Str<'a> {
 }
 
 impl<'a> Str<'a> {
+    /// What stands for a string that is not there: no name, no number, no base64.
+    pub(crate) const MISSING: Self = Self { raw: "?", place: Place::new(0, false) };
+
     /// What stands between the quotes, as sent.
     #[must_use]
     pub const fn raw(self) -> &'a [u8] {
