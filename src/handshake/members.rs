@@ -127,7 +127,7 @@ pub(crate) fn server_key<'r>(
 pub(crate) fn put_base64(out: &mut Writer<'_>, bytes: &[u8]) {
     if let Some(room) = out.reserve(base64::encoded_len(bytes.len())) {
         // The room is exact.
-        let _ = base64::encode(bytes, room);
+        let _ = base64::encode_to(bytes, room);
     }
 }
 

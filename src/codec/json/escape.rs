@@ -95,7 +95,7 @@ impl<'a> Str<'a> {
     /// [`Base64Error::Malformed`] for any other text; [`Base64Error::BufferTooSmall`] where the bytes do not fit.
     /// What `out` then holds is of no use.
     pub fn base64(self, out: &mut [u8]) -> Result<&[u8], Base64Error> {
-        self.decode(base64::decode_in_place, out)
+        self.decode(base64::to_bytes, out)
     }
 
     /// Writes the bytes of which this is the canonical base64url at the start of `out`, which needs room for
@@ -105,7 +105,7 @@ impl<'a> Str<'a> {
     ///
     /// As [`Str::base64`].
     pub fn base64url(self, out: &mut [u8]) -> Result<&[u8], Base64Error> {
-        self.decode(base64::url_decode_in_place, out)
+        self.decode(base64::url_to_bytes, out)
     }
 
     /// Unescapes and decodes piece by piece: every piece but the last is full, and decodes without padding.
@@ -115,7 +115,7 @@ impl<'a> Str<'a> {
         let mut piece = [0; PIECE];
         loop {
             let len = bytes.read(&mut piece);
-            let decoded = in_place(piece.get_mut(..len).unwrap_or_default())?;
+            let decoded = in_place(piece.get_mut(..len).unwrap_or_default()).ok_or(Base64Error::Malformed)?;
             out.put(piece.get(..decoded).unwrap_or_default());
             if decoded < PIECE_DECODED {
                 break;
@@ -130,7 +130,7 @@ impl<'a> Str<'a> {
 const PIECE: usize = 64;
 const PIECE_DECODED: usize = PIECE / 4 * 3;
 
-type DecodeInPlace = fn(&mut [u8]) -> Result<usize, Base64Error>;
+type DecodeInPlace = fn(&mut [u8]) -> Option<usize>;
 
 /// The bytes of a string, unescaped.
 #[derive(Clone)]
