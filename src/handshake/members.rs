@@ -29,7 +29,7 @@ pub(crate) fn string(value: Option<Value<'_>>) -> Result<Str<'_>, Error> {
 /// The string that a message must have.
 #[inline(never)] // small: it is called for every string
 pub(crate) fn text<'a>(value: &Option<Value<'a>>) -> Option<Str<'a>> {
-    (*value)?.string().ok()
+    (*value)?.text()
 }
 
 /// Decodes a nonce into `room`, which has [`MAX_NONCE`] bytes.
