@@ -318,7 +318,7 @@ pub struct Elements<'a> {
 
 impl Elements<'_> {
     /// Whether none is left.
-    pub(crate) fn is_empty(mut self) -> bool {
+    pub(crate) fn is_empty(&mut self) -> bool {
         !self.scanner.is_next(b']', self.first)
     }
 }
