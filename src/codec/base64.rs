@@ -338,25 +338,23 @@ fn decode_chunk(buffer: &mut [u8], from: usize, to: usize, judge: &mut Judge) ->
 
 /// Encodes less than a chunk of bytes, with padding where there is room for it.
 fn encode_tail(buffer: &mut [u8], from: Range<usize>, to: Range<usize>) {
-    let mut chunk = [0; BYTES];
+    let mut chunk = [0; CHARACTERS];
     // Four characters for three bytes, rounded up.
     let len = from.len().wrapping_mul(4).wrapping_add(2) / 3;
     copy(buffer.get(from).unwrap_or_default(), &mut chunk);
-    let mut text = [0; CHARACTERS];
-    chunk::put_characters(&chunk::of_bytes(&chunk), &mut text);
-    text.get_mut(len..).unwrap_or_default().fill(b'=');
-    copy(&text, buffer.get_mut(to).unwrap_or_default());
+    encode_chunk(&mut chunk, 0, 0);
+    chunk.get_mut(len..).unwrap_or_default().fill(b'=');
+    copy(&chunk, buffer.get_mut(to).unwrap_or_default());
 }
 
-/// The bytes of `text`, which is less than a chunk, without padding.
-fn decode_tail(text: &[u8], judge: &mut Judge) -> [u8; BYTES] {
+/// The bytes of `text`, which is less than a chunk, without padding, at the front.
+fn decode_tail(text: &[u8], judge: &mut Judge) -> [u8; CHARACTERS] {
     let mut chunk = [b'A'; CHARACTERS];
     copy(text, &mut chunk);
-    let mut bytes = [0; BYTES];
-    chunk::put_bytes(&chunk::of_characters(&chunk, judge), &mut bytes);
+    decode_chunk(&mut chunk, 0, 0, judge);
     // The byte behind the last has the bits that the last character has to spare.
-    judge.must_be_zero(bytes.get(decoded_len_bound(text.len())).copied().unwrap_or_default());
-    bytes
+    judge.must_be_zero(chunk.get(decoded_len_bound(text.len())).copied().unwrap_or_default());
+    chunk
 }
 
 /// Copies what is there, as far as there is room for it.
