@@ -317,9 +317,9 @@ pub struct Elements<'a> {
 }
 
 impl Elements<'_> {
-    /// Whether none is left.
-    pub(crate) fn is_empty(&mut self) -> bool {
-        !self.scanner.is_next(b']', self.first)
+    /// Whether any is left.
+    pub(crate) fn has_more(mut self) -> bool {
+        self.scanner.is_next(b']', self.first)
     }
 }
 

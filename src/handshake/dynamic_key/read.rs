@@ -153,7 +153,7 @@ impl<'a> ChoiceFields<'a> {
     /// Whether a feature is selected.
     pub(crate) fn has_features(&self) -> Option<bool> {
         match self.0[2] {
-            Some(features) => Some(!features.elements().ok()?.is_empty()),
+            Some(features) => Some(features.elements().ok()?.has_more()),
             None => Some(false),
         }
     }
