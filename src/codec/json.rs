@@ -178,9 +178,14 @@ impl<'a> Value<'a> {
     ///
     /// [`JsonError::WrongType`] where this is no string.
     pub fn string(self) -> Result<Str<'a>, JsonError> {
-        let raw =
-            self.raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')).ok_or(JsonError::WrongType)?;
-        Ok(Str { raw, place: Place::new(self.place.at().wrapping_add(1), self.place.is_escaped()) })
+        self.text().ok_or(JsonError::WrongType)
+    }
+
+    /// The string, if it is one.
+    #[inline(never)] // small: it is called for every string
+    pub(crate) fn text(self) -> Option<Str<'a>> {
+        let raw = self.raw.strip_prefix('"')?.strip_suffix('"')?;
+        Some(Str { raw, place: Place::new(self.place.at().wrapping_add(1), self.place.is_escaped()) })
     }
 
     /// The integer, 0 to 2⁵³ − 1, in plain digits: without sign, fraction, exponent. [`Value::raw`] has its

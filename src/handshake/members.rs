@@ -29,7 +29,7 @@ pub(crate) fn string(value: Option<Value<'_>>) -> Result<Str<'_>, Error> {
 /// The string that a message must have. What stands for one that is missing, or is none, is refused by whatever reads it.
 #[inline(never)] // small: it is called for every string
 pub(crate) fn text<'a>(value: &Option<Value<'a>>) -> Str<'a> {
-    value.and_then(|value| value.string().ok()).unwrap_or(Str::MISSING)
+    value.and_then(Value::text).unwrap_or(Str::MISSING)
 }
 
 /// Decodes a nonce into `room`, which has [`MAX_NONCE`] bytes.
@@ -127,7 +127,7 @@ pub(crate) fn server_key<'r>(
 pub(crate) fn put_base64(out: &mut Writer<'_>, bytes: &[u8]) {
     if let Some(room) = out.reserve(base64::encoded_len(bytes.len())) {
         // The room is exact.
-        let _ = base64::encode(bytes, room);
+        let _ = base64::encode_to(bytes, room);
     }
 }
 
