@@ -47,14 +47,12 @@ impl<K> Traffic<K> {
     #[inline(never)] // one frame less in its caller's
     pub(crate) fn derive<P: Provider<TrafficKey = K>>(
         provider: &mut P,
-        schedule: &Schedule<P::Prk>,
+        schedule: &Schedule<'_, P::Prk>,
         (write, iv): (Label, Label),
         aead: Aead,
-        plain: Option<&[u8]>,
     ) -> Result<Self, CryptoError> {
-        let key = schedule.key_or_plain(provider, write, plain, aead)?;
-        let iv = if plain.is_some() { [0; NONCE_LEN] } else { schedule.iv(provider, iv)? };
-        Ok(Self { key, iv })
+        let iv = schedule.iv(provider, iv)?;
+        schedule.key(provider, write, aead).map(|key| Self { key, iv })
     }
 }
 

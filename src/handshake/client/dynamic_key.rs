@@ -211,14 +211,13 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientBinding<P>
         Ok(peer)
     }
 
-    fn plain_salt(&self) -> Option<&[u8]> {
-        let salt = || self.config.plain.salt.unwrap_or(self.facts.id.as_bytes());
-        (self.config.mode == Mode::Plain).then(salt)
+    fn plain(&self) -> Option<(&[u8], &[u8])> {
+        let kdf = &self.config.plain;
+        (self.config.mode == Mode::Plain).then(|| (kdf.salt_of(&self.facts.id), kdf.info))
     }
 
-    fn keys(&self, provider: &mut P, schedule: &Schedule<P::Prk>) -> Result<Self::Keys, Error> {
-        let plain = (self.config.mode == Mode::Plain).then_some(self.config.plain.info);
-        Keys::derive(provider, schedule, self.facts.scheme.aead(), plain)
+    fn keys(&self, provider: &mut P, schedule: &Schedule<'_, P::Prk>) -> Result<Self::Keys, Error> {
+        Keys::derive(provider, schedule, self.facts.scheme.aead())
     }
 
     fn forget(&mut self) {
