@@ -78,13 +78,12 @@ impl<K> Schedule<K> {
     }
 
     /// The same with the salt of plain mode.
-    #[inline(never)] // one frame less in its caller's
     pub(crate) fn salted<P: Provider<Prk = K>>(
         provider: &mut P,
         salt: &[u8],
         z: P::SharedSecret,
     ) -> Result<Self, CryptoError> {
-        Ok(Self { prk: provider.extract(salt, z)? })
+        provider.extract(salt, z).map(|prk| Self { prk })
     }
 
     /// The key of `label`, or that of plain mode, which has one for both directions and expands it with an `info` of its own.

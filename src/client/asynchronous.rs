@@ -1,7 +1,7 @@
 //! The driver that awaits.
 
-use super::exchange::{self, Answer, HELLO_HEADERS};
-use super::state::{Failure, State, Try};
+use super::exchange::{self, HELLO_HEADERS};
+use super::state::{State, Try};
 use super::storage::{Keeper, NoStorage, VaultOf};
 use super::{ClientError, HANDSHAKE_PATH, REQUEST_PATH, Response};
 use crate::crypto::{AsyncProvider, AsyncSigner, AsyncVerifier, StorableKeys};
@@ -10,7 +10,7 @@ use crate::handshake::{ClientConfig, ClientNeed};
 use crate::log::format_as;
 use crate::request::Request;
 use crate::session::{Facts, Mode, Now, SessionStorage};
-use crate::transport::{AsyncTransport, Header};
+use crate::transport::{self, AsyncTransport, Header};
 use core::convert::Infallible;
 use core::fmt;
 
@@ -64,14 +64,8 @@ impl<'c, P: AsyncProvider, V: AsyncVerifier, T: AsyncTransport, const TOKEN: usi
         if config.mode == Mode::Mutual {
             return Err(Misuse::InvalidConfiguration.into());
         }
-        Ok(Self {
-            state: State::new(config)?,
-            provider,
-            verifier,
-            signer: None,
-            transport,
-            keeper: NoStorage,
-        })
+        config.check()?;
+        Ok(Self { state: State::new(config), provider, verifier, signer: None, transport, keeper: NoStorage })
     }
 }
 
@@ -90,8 +84,9 @@ impl<'c, P: AsyncProvider, V: AsyncVerifier, T: AsyncTransport, S: AsyncSigner, 
         transport: T,
     ) -> Result<Self, Error> {
         let config = ClientConfig { mode: Mode::Mutual, identity: Some(signer.kid()), ..config };
+        config.check()?;
         Ok(Self {
-            state: State::new(config)?,
+            state: State::new(config),
             provider,
             verifier,
             signer: Some(signer),
@@ -175,9 +170,16 @@ impl<
         let mut attempt = Try::First;
         loop {
             self.ensure(now, Some(request), buffer).await?;
-            match self.attempt(now, request, buffer).await {
-                Ok(answer) => return Ok(answer.response(buffer)),
-                Err(failure) => attempt = self.state.after(now, request, attempt, failure)?,
+            let signs = self.signer.is_some(); // without a signer nothing of mutual mode is linked
+            let sealed =
+                self.state.seal(self.provider.provider(), now, request, signs, &mut attempt, buffer)?;
+            let Some(length) = sealed else { continue };
+            let base = buffer.as_ptr().addr();
+            let headers = self.state.headers()?;
+            let outcome = exchange(&mut self.transport, REQUEST_PATH, &headers, buffer, length).await;
+            let provider = self.provider.provider();
+            if let Some(answer) = self.state.settled(provider, now, request, &mut attempt, outcome, base)? {
+                return Ok(answer.response(buffer));
             }
         }
     }
@@ -219,41 +221,24 @@ impl<
         while handshake.compute_async(&mut self.provider, &mut self.verifier).await? == ClientNeed::Hello {
             let length = handshake.hello(self.provider.provider(), now, buffer)?;
             let outcome = exchange(&mut self.transport, HANDSHAKE_PATH, &HELLO_HEADERS, buffer, length).await;
-            self.state.answered(&mut handshake, &mut attempt, outcome, buffer)?;
+            self.state.answered(&mut handshake, &mut attempt, outcome)?;
         }
         if let (ClientNeed::Sign, Some(signer)) = (handshake.need(), &mut self.signer) {
             let statement = handshake.statement()?;
             handshake.signed(signer.sign(statement.as_bytes()).await)?;
         }
-        Ok(self.state.established(&mut handshake)?)
-    }
-
-    /// Seals, sends, receives and opens, once.
-    async fn attempt(
-        &mut self,
-        now: Now,
-        request: &Request<'_>,
-        buffer: &mut [u8],
-    ) -> Result<Answer, Failure<T::Error>> {
-        let signs = self.signer.is_some();
-        let length = self.state.seal(self.provider.provider(), now, request, signs, buffer)?;
-        let headers = self.state.headers()?;
-        let outcome = exchange(&mut self.transport, REQUEST_PATH, &headers, buffer, length).await;
-        let mut answer = outcome.map_err(Failure::Transport)?;
-        self.state.open(self.provider.provider(), &mut answer, buffer)?;
-        Ok(answer)
+        Ok(self.state.established(&mut handshake, self.signer.is_some())?)
     }
 }
 
 /// Sends the `length` bytes at the front of `buffer` and receives the answer into it.
-async fn exchange<T: AsyncTransport>(
+async fn exchange<'b, T: AsyncTransport>(
     transport: &mut T,
     target: &str,
     headers: &[Header<'_>],
-    buffer: &mut [u8],
+    buffer: &'b mut [u8],
     length: usize,
-) -> Result<Answer, T::Error> {
+) -> Result<transport::Response<'b>, T::Error> {
     transport.send(&exchange::request(target, headers, buffer, length)).await?;
-    let base = buffer.as_ptr().addr();
-    Ok(Answer::of(&transport.receive(buffer).await?, base))
+    transport.receive(buffer).await
 }

@@ -43,7 +43,7 @@ pub(super) fn request<'a>(
     transport::Request { method: "POST", target, headers, body: buffer.get(..length).unwrap_or_default() }
 }
 
-/// What came for a request, and where its body stands in the caller's buffer.
+/// An answer that was opened, and where its plaintext stands in the caller's buffer.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) retry_after: Option<u32>,
@@ -51,13 +51,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// The answer that came into the buffer that begins at the address `base`.
-    pub(super) fn of(response: &transport::Response<'_>, base: usize) -> Self {
-        let body = range(response.body, base);
-        Self { status: response.status, retry_after: response.retry_after.seconds(), body }
-    }
-
-    /// The answer for the caller, once it was opened.
+    /// The answer for the caller, whose buffer it is.
     pub(super) fn response(self, buffer: &mut [u8]) -> Response<'_> {
         let body = buffer.get_mut(self.body).unwrap_or_default();
         Response { status: self.status, retry_after: self.retry_after, body }

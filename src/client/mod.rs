@@ -14,11 +14,11 @@ use crate::handshake::{ClientConfig, ClientNeed};
 use crate::log::format_as;
 use crate::request::Request;
 use crate::session::{Facts, Mode, Now, SessionStorage};
-use crate::transport::{Header, Transport};
+use crate::transport::{self, Header, Transport};
 use core::convert::Infallible;
 use core::fmt;
-use exchange::{Answer, HELLO_HEADERS};
-use state::{Failure, State, Try};
+use exchange::HELLO_HEADERS;
+use state::{State, Try};
 use storage::{Keeper, VaultOf};
 
 #[cfg(feature = "async")]
@@ -184,14 +184,8 @@ impl<'c, P: Provider, V: Verifier, T: Transport, const TOKEN: usize> Client<'c, 
         if config.mode == Mode::Mutual {
             return Err(Misuse::InvalidConfiguration.into());
         }
-        Ok(Self {
-            state: State::new(config)?,
-            provider,
-            verifier,
-            signer: None,
-            transport,
-            keeper: NoStorage,
-        })
+        config.check()?;
+        Ok(Self { state: State::new(config), provider, verifier, signer: None, transport, keeper: NoStorage })
     }
 }
 
@@ -211,8 +205,9 @@ impl<'c, P: Provider, V: Verifier, T: Transport, S: Signer, const TOKEN: usize>
         transport: T,
     ) -> Result<Self, Error> {
         let config = ClientConfig { mode: Mode::Mutual, identity: Some(signer.kid()), ..config };
+        config.check()?;
         Ok(Self {
-            state: State::new(config)?,
+            state: State::new(config),
             provider,
             verifier,
             signer: Some(signer),
@@ -302,9 +297,15 @@ impl<P: Provider, V: Verifier, T: Transport, S: Signer, const TOKEN: usize, D: K
         let mut attempt = Try::First;
         loop {
             self.ensure(now, Some(request), buffer)?;
-            match self.attempt(now, request, buffer) {
-                Ok(answer) => return Ok(answer.response(buffer)),
-                Err(failure) => attempt = self.state.after(now, request, attempt, failure)?,
+            let signs = self.signer.is_some(); // without a signer nothing of mutual mode is linked
+            let sealed = self.state.seal(&mut self.provider, now, request, signs, &mut attempt, buffer)?;
+            let Some(length) = sealed else { continue };
+            let base = buffer.as_ptr().addr();
+            let headers = self.state.headers()?;
+            let outcome = exchange(&mut self.transport, REQUEST_PATH, &headers, buffer, length);
+            let provider = &mut self.provider;
+            if let Some(answer) = self.state.settled(provider, now, request, &mut attempt, outcome, base)? {
+                return Ok(answer.response(buffer));
             }
         }
     }
@@ -339,40 +340,23 @@ impl<P: Provider, V: Verifier, T: Transport, S: Signer, const TOKEN: usize, D: K
         while handshake.compute(&mut self.provider, &mut self.verifier)? == ClientNeed::Hello {
             let length = handshake.hello(&mut self.provider, now, buffer)?;
             let outcome = exchange(&mut self.transport, HANDSHAKE_PATH, &HELLO_HEADERS, buffer, length);
-            self.state.answered(&mut handshake, &mut attempt, outcome, buffer)?;
+            self.state.answered(&mut handshake, &mut attempt, outcome)?;
         }
         if let (ClientNeed::Sign, Some(signer)) = (handshake.need(), &mut self.signer) {
             handshake.sign(signer)?;
         }
-        Ok(self.state.established(&mut handshake)?)
-    }
-
-    /// Seals, sends, receives and opens, once.
-    fn attempt(
-        &mut self,
-        now: Now,
-        request: &Request<'_>,
-        buffer: &mut [u8],
-    ) -> Result<Answer, Failure<T::Error>> {
-        let signs = self.signer.is_some(); // without a signer nothing of mutual mode is linked
-        let length = self.state.seal(&mut self.provider, now, request, signs, buffer)?;
-        let headers = self.state.headers()?;
-        let outcome = exchange(&mut self.transport, REQUEST_PATH, &headers, buffer, length);
-        let mut answer = outcome.map_err(Failure::Transport)?;
-        self.state.open(&mut self.provider, &mut answer, buffer)?;
-        Ok(answer)
+        Ok(self.state.established(&mut handshake, self.signer.is_some())?)
     }
 }
 
 /// Sends the `length` bytes at the front of `buffer` and receives the answer into it.
-fn exchange<T: Transport>(
+fn exchange<'b, T: Transport>(
     transport: &mut T,
     target: &str,
     headers: &[Header<'_>],
-    buffer: &mut [u8],
+    buffer: &'b mut [u8],
     length: usize,
-) -> Result<Answer, T::Error> {
+) -> Result<transport::Response<'b>, T::Error> {
     transport.send(&exchange::request(target, headers, buffer, length))?;
-    let base = buffer.as_ptr().addr();
-    Ok(Answer::of(&transport.receive(buffer)?, base))
+    transport.receive(buffer)
 }

@@ -11,7 +11,7 @@ use crate::handshake::{ClientConfig, ClientHandshake};
 use crate::log::debug;
 use crate::request::Request;
 use crate::session::{Exchange, Facts, Mode, Now, Session};
-use crate::transport::{Header, TransportError};
+use crate::transport::{Header, Response, TransportError};
 
 /// The first try of a request, or the second and last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,20 +20,10 @@ pub(super) enum Try {
     Second,
 }
 
-/// How a try failed.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Failure<E> {
-    /// Nothing has left.
-    Before(Error),
-    /// The transport failed.
-    Transport(E),
-    /// What came is no authentic answer.
-    Answer(Error, Option<u32>),
-}
-
-impl<E> From<Error> for Failure<E> {
-    fn from(error: Error) -> Self {
-        Self::Before(error)
+impl Try {
+    /// Whether it was the first. The next one is the second.
+    const fn was_first(&mut self) -> bool {
+        matches!(core::mem::replace(self, Self::Second), Self::First)
     }
 }
 
@@ -50,16 +40,16 @@ pub(super) struct State<'c, P: Provider, const TOKEN: usize> {
 }
 
 impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
-    pub(super) fn new(config: ClientConfig<'c>) -> Result<Self, Error> {
-        config.check()?;
-        Ok(Self {
+    /// Without a session; `config` has been checked.
+    pub(super) fn new(config: ClientConfig<'c>) -> Self {
+        Self {
             config,
             session: None,
             introduction: None,
             exchange: None,
             doubtful: false,
             back_off: BackOff::default(),
-        })
+        }
     }
 
     /// Begins a handshake. The doubt that led to it ends with it: whatever becomes of it, a session that stands is replaced
@@ -74,20 +64,17 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
         &mut self,
         handshake: &mut ClientHandshake<'c, P, TOKEN>,
         attempt: &mut Try,
-        outcome: Result<Answer, E>,
-        buffer: &[u8],
+        outcome: Result<Response<'_>, E>,
     ) -> Result<(), ClientError<E>> {
         match outcome {
-            Ok(Answer { status, retry_after, body }) => {
-                let body = buffer.get(body).unwrap_or_default();
+            Ok(Response { status, retry_after, body, .. }) => {
                 handshake.reply(status, body).map_err(|error| match error {
-                    Error::Refused(code) => ClientError::Refused { code, retry_after },
+                    Error::Refused(code) => ClientError::Refused { code, retry_after: retry_after.seconds() },
                     error => ClientError::Core(error),
                 })
             }
             // A stream that the gateway had closed meanwhile, most often: with fresh keys, nothing is repeated.
-            Err(error) if error.request_left() && !error.is_timeout() && *attempt == Try::First => {
-                *attempt = Try::Second;
+            Err(error) if error.request_left() && !error.is_timeout() && attempt.was_first() => {
                 handshake.begin_again();
                 Ok(())
             }
@@ -95,11 +82,15 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
         }
     }
 
-    /// Puts the session that `handshake` ends in into the place of any other.
-    pub(super) fn established(&mut self, handshake: &mut ClientHandshake<'c, P, TOKEN>) -> Result<(), Error> {
+    /// Puts the session that `handshake` ends in into the place of any other, for a client that `signs` or not.
+    pub(super) fn established(
+        &mut self,
+        handshake: &mut ClientHandshake<'c, P, TOKEN>,
+        signs: bool,
+    ) -> Result<(), Error> {
         handshake.finish_into(&mut self.session)?;
         debug!("session: {}", self.facts());
-        self.introduction = handshake.introduction().copied();
+        self.introduction = if signs { handshake.introduction().copied() } else { None };
         Ok(())
     }
 
@@ -152,15 +143,17 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
         self.session.as_mut().ok_or(Misuse::WrongTurn.into())
     }
 
-    /// Writes and seals `request`, for a client that `signs` or not; what may be too small is found before anything changes.
+    /// Writes and seals `request`, for a client that `signs` or not; what may be too small is found before anything changes. `None`: a
+    /// new session is needed first.
     pub(super) fn seal(
         &mut self,
         provider: &mut P,
         now: Now,
         request: &Request<'_>,
         signs: bool,
+        attempt: &mut Try,
         buffer: &mut [u8],
-    ) -> Result<usize, Error> {
+    ) -> Result<Option<usize>, Error> {
         let length = match request.write(buffer) {
             Ok(length) | Err(Error::BufferTooSmall { needed: length }) => length,
             Err(error) => return Err(error),
@@ -170,38 +163,49 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
         if buffer.len() < needed {
             return Err(Error::BufferTooSmall { needed });
         }
-        let (length, exchange) = self.session()?.seal(provider, now, buffer, length)?;
+        let (length, exchange) = match self.session()?.seal(provider, now, buffer, length) {
+            Ok(sealed) => sealed,
+            Err(error) => return self.unsealed(attempt, error).map(|()| None),
+        };
         self.exchange = Some(exchange);
         match &self.introduction {
-            Some(signature) if signs => introduce(buffer, length, signature),
-            _ => Ok(length),
+            Some(signature) if signs => introduce(buffer, length, signature).map(Some),
+            _ => Ok(Some(length)),
         }
     }
 
     /// The headers of a request: they name the session and prove it to the gateway's front.
     pub(super) fn headers(&self) -> Result<[Header<'_>; 4], Error> {
-        let facts = self.facts().ok_or(Misuse::WrongTurn)?;
-        let session = Header::new("X-Session-Id", facts.id()).map_err(|_| Misuse::InvalidRequest)?;
-        let token = Header::bearer(facts.token()).map_err(|_| Misuse::InvalidRequest)?;
+        let [session, token] = Header::of_session(self.facts().ok_or(Misuse::WrongTurn)?);
         Ok([VERSION, Header::JSON, session, token])
     }
 
-    /// Opens the answer where it stands in `buffer`: its body is the plaintext then.
-    pub(super) fn open<E>(
+    /// Takes what came for a request, into the buffer that begins at the address `base`: the answer, opened where it stands, or `None`
+    /// where the request is to be sent again.
+    pub(super) fn settled<E: TransportError>(
         &mut self,
         provider: &mut P,
-        answer: &mut Answer,
-        buffer: &mut [u8],
-    ) -> Result<(), Failure<E>> {
-        let base = buffer.as_ptr().addr();
-        let body = buffer.get_mut(answer.body.clone()).unwrap_or_default();
-        let opened = self.session()?.open(provider, answer.status, body);
-        let plaintext = opened.map_err(|error| Failure::Answer(error, answer.retry_after))?;
-        answer.body = range(plaintext, base);
-        self.exchange = None;
-        self.introduction = None;
-        self.back_off.succeeded();
-        Ok(())
+        now: Now,
+        request: &Request<'_>,
+        attempt: &mut Try,
+        outcome: Result<Response<'_>, E>,
+        base: usize,
+    ) -> Result<Option<Answer>, ClientError<E>> {
+        let idempotent = request.is_idempotent();
+        let Response { status, retry_after, body, .. } = match outcome {
+            Ok(response) => response,
+            Err(error) => return self.unanswered(idempotent, attempt, error).map(|()| None),
+        };
+        let retry_after = retry_after.seconds();
+        match self.session()?.open(provider, status, body) {
+            Ok(plaintext) => {
+                self.exchange = None;
+                self.introduction = None;
+                self.back_off.succeeded();
+                Ok(Some(Answer { status, retry_after, body: range(plaintext, base) }))
+            }
+            Err(error) => self.unopened(now, idempotent, attempt, error, retry_after).map(|()| None),
+        }
     }
 
     /// Whether a request that was sealed has neither been answered nor failed.
@@ -217,46 +221,68 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
         }
     }
 
-    /// Decides what follows a failed try (§2.6): another one, or the caller's error.
-    pub(super) fn after<E: TransportError>(
+    /// Decides what follows when a request could not be sealed: another try, or the caller's error. Nothing has left.
+    fn unsealed(&mut self, attempt: &mut Try, error: Error) -> Result<(), Error> {
+        // The keys are used up, though a counter is left.
+        if error == Error::SessionExhausted && attempt.was_first() {
+            self.doubtful = true;
+            return Ok(());
+        }
+        Err(error)
+    }
+
+    /// The same when the transport failed (§2.6).
+    fn unanswered<E: TransportError>(
+        &mut self,
+        idempotent: bool,
+        attempt: &mut Try,
+        error: E,
+    ) -> Result<(), ClientError<E>> {
+        self.give_up();
+        if !error.request_left() {
+            Err(ClientError::Transport(error))
+        } else if !idempotent {
+            let cause = if error.is_timeout() { NoAnswer::Timeout } else { NoAnswer::Transport };
+            Err(ClientError::OutcomeUnknown { cause })
+        } else if attempt.was_first() {
+            Ok(())
+        } else {
+            Err(ClientError::Transport(error))
+        }
+    }
+
+    /// The same when what came is no authentic answer (§2.6).
+    fn unopened<E>(
         &mut self,
         now: Now,
-        request: &Request<'_>,
-        attempt: Try,
-        failure: Failure<E>,
-    ) -> Result<Try, ClientError<E>> {
+        idempotent: bool,
+        attempt: &mut Try,
+        error: Error,
+        retry_after: Option<u32>,
+    ) -> Result<(), ClientError<E>> {
         self.give_up();
-        let plain = self.config.mode == Mode::Plain;
-        let again = request.is_idempotent() && attempt == Try::First;
-        let unknown = |cause| Err(ClientError::OutcomeUnknown { cause });
-        match failure {
-            // The keys are used up, though a counter is left.
-            Failure::Before(Error::SessionExhausted) if attempt == Try::First => {
-                self.doubtful = true;
-                Ok(Try::Second)
-            }
-            Failure::Before(error) => Err(error.into()),
-            Failure::Transport(error) if !error.request_left() => Err(ClientError::Transport(error)),
-            Failure::Transport(_) if again => Ok(Try::Second),
-            Failure::Transport(error) if request.is_idempotent() => Err(ClientError::Transport(error)),
-            Failure::Transport(error) if error.is_timeout() => unknown(NoAnswer::Timeout),
-            Failure::Transport(_) => unknown(NoAnswer::Transport),
-            Failure::Answer(Error::Refused(code), retry_after) => {
-                let first = attempt == Try::First;
-                let renews = first && is_about_the_session(code) && self.back_off.permits(now);
+        let mut about_the_session = false;
+        let cause = match error {
+            Error::Refused(code) => {
+                about_the_session = is_about_the_session(code);
+                let renews = about_the_session && attempt.was_first() && self.back_off.permits(now);
                 debug!("refused: {}, renewed: {}", code, renews);
                 self.doubtful |= renews;
-                if renews && again {
-                    Ok(Try::Second)
-                } else if request.is_idempotent() || (plain && !is_about_the_session(code)) {
-                    Err(ClientError::Refused { code, retry_after })
-                } else {
-                    unknown(NoAnswer::Unsealed(code))
+                if renews && idempotent {
+                    return Ok(());
                 }
+                NoAnswer::Unsealed(code)
             }
-            Failure::Answer(error, _) if request.is_idempotent() => Err(ClientError::Core(error)),
-            Failure::Answer(Error::Crypto(_), _) => unknown(NoAnswer::Unopened),
-            Failure::Answer(..) => unknown(NoAnswer::NotAuthentic),
+            Error::Crypto(_) => NoAnswer::Unopened,
+            _ => NoAnswer::NotAuthentic,
+        };
+        let plain = self.config.mode == Mode::Plain;
+        match error {
+            Error::Refused(code) if idempotent || (plain && !about_the_session) => {
+                Err(ClientError::Refused { code, retry_after })
+            }
+            error if idempotent => Err(ClientError::Core(error)),
+            _ => Err(ClientError::OutcomeUnknown { cause }),
         }
     }
 }
@@ -269,8 +295,7 @@ const fn is_about_the_session(code: Code) -> bool {
 /// The code of an error of the gateway, if `text` is one.
 pub(super) fn code_of(text: &[u8]) -> Option<Code> {
     let [code] = json::object(text, &["code"]).ok()?;
-    let mut room = [0; 64];
-    Code::from_name(code?.string().ok()?.copy_to(&mut room).ok()?)
+    Code::from_json(code?.string().ok()?)
 }
 
 /// How soon after a renewal that a hint caused another hint may cause one: after 1 s, 2 s, … 64 s, until an authentic
@@ -337,24 +362,12 @@ mod tests {
     /// A key may be used up before its counters are. Nothing has left, so any request is repeated under a new one.
     #[test]
     fn an_exhausted_session_is_renewed_once() {
-        #[derive(Debug, PartialEq)]
-        struct Never;
-        impl TransportError for Never {
-            fn request_left(&self) -> bool {
-                false
-            }
-            fn is_timeout(&self) -> bool {
-                false
-            }
-        }
         let config = ClientConfig::new(ClientType::Internal, "client", "device", "server");
-        let mut state = State::<Software<Silent>, 0>::new(config).unwrap();
-        let exhausted = || Failure::<Never>::Before(Error::SessionExhausted);
-        let post = Request::post("/", b"{}");
-        assert_eq!(state.after(Now::UNKNOWN, &post, Try::First, exhausted()), Ok(Try::Second));
+        let mut state = State::<Software<Silent>, 0>::new(config);
+        let mut attempt = Try::First;
+        assert_eq!(state.unsealed(&mut attempt, Error::SessionExhausted), Ok(()));
         assert!(state.doubtful);
-        let outcome = state.after(Now::UNKNOWN, &post, Try::Second, exhausted());
-        assert_eq!(outcome, Err(ClientError::Core(Error::SessionExhausted)));
+        assert_eq!(state.unsealed(&mut attempt, Error::SessionExhausted), Err(Error::SessionExhausted));
     }
 
     /// A caller can tell who it was that left it in doubt.
@@ -373,22 +386,23 @@ mod tests {
             }
         }
         let config = ClientConfig::new(ClientType::Internal, "client", "device", "server");
-        let mut state = State::<Software<Silent>, 0>::new(config).unwrap();
-        let answer = |error: Error| Failure::Answer(error, None);
-        for (failure, expected) in [
-            (Failure::Transport(Left { in_vain: true }), NoAnswer::Timeout),
-            (Failure::Transport(Left { in_vain: false }), NoAnswer::Transport),
-            (answer(Peer::Authentication.into()), NoAnswer::NotAuthentic),
-            (answer(Peer::Malformed.into()), NoAnswer::NotAuthentic),
-            (answer(Peer::UnexpectedStatus(502).into()), NoAnswer::NotAuthentic),
-            (answer(Error::Crypto(CryptoError::Failed)), NoAnswer::Unopened),
-            (answer(Error::Refused(Code::SessionExpired)), NoAnswer::Unsealed(Code::SessionExpired)),
-            (answer(Error::Refused(Code::TooManyRequests)), NoAnswer::Unsealed(Code::TooManyRequests)),
-        ] {
-            for attempt in [Try::First, Try::Second] {
-                let post = Request::post("/", b"{}");
-                let outcome = state.after(Now::UNKNOWN, &post, attempt, failure);
-                assert_eq!(outcome, Err(ClientError::OutcomeUnknown { cause: expected }));
+        let mut state = State::<Software<Silent>, 0>::new(config);
+        let unknown = |cause| Err(ClientError::OutcomeUnknown { cause });
+        for attempt in [Try::First, Try::Second] {
+            for (in_vain, cause) in [(true, NoAnswer::Timeout), (false, NoAnswer::Transport)] {
+                let outcome = state.unanswered(false, &mut attempt.clone(), Left { in_vain });
+                assert_eq!(outcome, unknown(cause));
+            }
+            for (error, cause) in [
+                (Peer::Authentication.into(), NoAnswer::NotAuthentic),
+                (Peer::Malformed.into(), NoAnswer::NotAuthentic),
+                (Peer::UnexpectedStatus(502).into(), NoAnswer::NotAuthentic),
+                (Error::Crypto(CryptoError::Failed), NoAnswer::Unopened),
+                (Error::Refused(Code::SessionExpired), NoAnswer::Unsealed(Code::SessionExpired)),
+                (Error::Refused(Code::TooManyRequests), NoAnswer::Unsealed(Code::TooManyRequests)),
+            ] {
+                let outcome = state.unopened::<Left>(Now::UNKNOWN, false, &mut attempt.clone(), error, None);
+                assert_eq!(outcome, unknown(cause));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Points in time, as RFC 3339 writes them.
 
-use super::{BufferTooSmall, cursor::Reader};
+use super::BufferTooSmall;
 use core::fmt;
 
 /// Bytes of the written form, `2026-06-04T00:00:00.000Z`.
@@ -135,111 +135,107 @@ pub(crate) const fn millis(secs: u64) -> u64 {
 }
 
 fn parse(text: &[u8]) -> Option<Timestamp> {
-    let mut text = Reader::new(text);
+    const FORM: &[u8] = b"0000-00-00T00:00:00";
+    let (text, rest) = text.split_at_checked(FORM.len())?;
     let mut fields = [0; 6];
-    for (field, &(digits, least, most, before)) in fields.iter_mut().zip(&FIELDS) {
-        text.expect(before)?;
-        *field = number(&mut text, digits, least.into(), most.into())?;
-    }
+    numbers(text, FORM, &mut fields)?;
     let [year, month, day, hour, minute, second] = fields;
-    if day > days_in_month(year, month) {
+    let date = Timestamp::from_date(year, month, day)?;
+    // What of a fraction is finer than a millisecond is dropped.
+    let (mut zone, mut millis) = (rest, 0_u32);
+    if let [b'.', rest @ ..] = rest {
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if !matches!(digits, 1..=9) {
+            return None;
+        }
+        for at in 0..3 {
+            let digit = rest.get(at).filter(|_| at < digits).map_or(0, |digit| digit & 0xf);
+            millis = millis.wrapping_mul(10).wrapping_add(digit.into());
+        }
+        zone = rest.get(digits..)?;
+    }
+    let (sign, zone) = zone.split_first()?;
+    let mut offset = [0; 2];
+    numbers(zone, if *sign == b'Z' { b"" } else { b"00:00" }, &mut offset)?;
+    let [offset_hours, offset_minutes] = offset;
+    let mut offset = minutes(offset_hours, offset_minutes)?;
+    match sign {
+        b'-' => offset = offset.wrapping_neg(),
+        b'+' | b'Z' => {}
+        _ => return None,
+    }
+    if second > 59 {
         return None;
     }
-    // Every term is small: the years have four digits.
-    let secs = hour.wrapping_mul(60).wrapping_add(minute).wrapping_mul(60).wrapping_add(second);
-    let millis_of_day = secs.wrapping_mul(1_000).wrapping_add(fraction(&mut text)?);
-    let offset = offset(&mut text)?;
-    if !text.is_empty() {
-        return None;
-    }
-    let days = u64::from(days(year, month, day));
-    let local = days.wrapping_mul(MILLIS_PER_DAY).wrapping_add(millis_of_day.into());
-    let millis = local.checked_add_signed(i64::from(offset).wrapping_neg())?;
+    // Every term is small: less than two days are more or less than a date. What is before 1970 becomes very large.
+    let secs = minutes(hour, minute)?.wrapping_sub(offset).wrapping_mul(60).wrapping_add_unsigned(second);
+    let millis = secs.wrapping_mul(1_000).wrapping_add_unsigned(millis);
+    let millis = date.millis.wrapping_add_signed(millis.into());
     (millis < END_OF_YEAR_9999).then_some(Timestamp { millis })
 }
 
-/// Year, month, day, hour, minute and second: digits, least, most, and what comes before.
-const FIELDS: [(usize, u16, u16, &[u8]); 6] = [
-    (4, 1970, 9999, b""),
-    (2, 1, 12, b"-"),
-    (2, 1, 31, b"-"),
-    (2, 0, 23, b"T"),
-    (2, 0, 59, b":"),
-    (2, 0, 59, b":"),
-];
+/// The minutes of a time of day.
+fn minutes(hours: u32, minutes: u32) -> Option<i32> {
+    (hours <= 23 && minutes <= 59).then_some(hours.wrapping_mul(60).wrapping_add(minutes).cast_signed())
+}
 
-/// A number of exactly `digits` digits between `least` and `most`.
-#[inline(never)] // small: it is called for every field
-fn number(text: &mut Reader<'_>, digits: usize, least: u32, most: u32) -> Option<u32> {
-    let mut value = 0_u32;
-    for &byte in text.take(digits)? {
+/// Reads a text of just this form, a digit for each `0`: the numbers are separated by what else is in it.
+#[inline(never)] // small: it is called for date and time, and for the offset
+fn numbers(text: &[u8], form: &[u8], numbers: &mut [u32]) -> Option<()> {
+    if text.len() != form.len() {
+        return None;
+    }
+    let mut numbers = numbers.iter_mut();
+    let mut number = numbers.next()?;
+    for (&byte, &form) in text.iter().zip(form) {
         let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
+        if form == b'0' && digit <= 9 {
+            *number = number.wrapping_mul(10).wrapping_add(digit.into());
+        } else if form == byte {
+            number = numbers.next()?;
+        } else {
             return None;
         }
-        value = value.wrapping_mul(10).wrapping_add(digit.into());
     }
-    (least <= value && value <= most).then_some(value)
+    Some(())
 }
 
-/// The milliseconds of a fraction of a second, if there is one.
-fn fraction(text: &mut Reader<'_>) -> Option<u32> {
-    if text.expect(b".").is_none() {
-        return Some(0);
-    }
-    let (mut millis, mut unit, mut digits) = (0_u32, 100, 0_u32);
-    while let Some(digit) = text.rest().first().filter(|byte| byte.is_ascii_digit()) {
-        millis = millis.wrapping_add(u32::from(*digit & 0xf).wrapping_mul(unit));
-        unit /= 10;
-        digits = digits.saturating_add(1);
-        text.byte();
-    }
-    matches!(digits, 1..=9).then_some(millis)
-}
-
-/// The offset from UTC in milliseconds, east positive.
-fn offset(text: &mut Reader<'_>) -> Option<i32> {
-    let unit = match text.byte()? {
-        b'Z' => return Some(0),
-        b'+' => 60_000,
-        b'-' => -60_000,
-        _ => return None,
-    };
-    let hours = number(text, 2, 0, 23)?;
-    text.expect(b":")?;
-    let minutes = hours.wrapping_mul(60).wrapping_add(number(text, 2, 0, 59)?);
-    i32::try_from(minutes).ok().map(|minutes| minutes.wrapping_mul(unit))
-}
-
+#[inline(never)] // small
 const fn days_in_month(year: u32, month: u32) -> u32 {
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
-        2 => 28,
-        _ => 31,
+    if month == 2 {
+        // Of the years with a leap day but for the rule of centuries, 25 divides those that 100 does, and 16 those that 400 does.
+        let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(25) || year.is_multiple_of(16));
+        return if is_leap { 29 } else { 28 };
     }
+    // Odd months have 31 days up to July, and even ones from August on.
+    30 | (month ^ month >> 3) & 1
 }
 
 /// Days since 1970-01-01 of a date of the Gregorian calendar, 1970 or later.
-///
-/// A year is counted from March, so that the leap day is its last; its months then begin at day ⌊(153 m + 2)
-/// / 5⌋.
 const fn days(year: u32, month: u32, day: u32) -> u32 {
-    let before_march = month < 3;
-    let year = year.wrapping_sub(before_march as u32);
-    let month = if before_march { month.wrapping_add(9) } else { month.wrapping_sub(3) };
-    let leap_days = (year / 4).wrapping_sub(year / 100).wrapping_add(year / 400);
-    let day_of_year = (month.wrapping_mul(153).wrapping_add(2) / 5).wrapping_add(day);
-    year.wrapping_mul(365).wrapping_add(leap_days).wrapping_add(day_of_year).wrapping_sub(DAYS_BEFORE_1970)
+    let before = year.wrapping_sub(1);
+    let centuries = before / 100;
+    let leap_days = (before / 4).wrapping_sub(centuries).wrapping_add(centuries / 4);
+    let mut days = before.wrapping_mul(365).wrapping_add(leap_days).wrapping_add(day);
+    let mut earlier = 1;
+    while earlier < month {
+        days = days.wrapping_add(days_in_month(year, earlier));
+        earlier = earlier.wrapping_add(1);
+    }
+    days.wrapping_sub(DAYS_BEFORE_1970)
 }
 
-/// From the first of March of the year 0 to 1970-01-01, plus one because days of a month count from 1.
-const DAYS_BEFORE_1970: u32 = 719_469;
+/// From 0001-01-01 to 1970-01-01, plus one because days of a month count from 1.
+const DAYS_BEFORE_1970: u32 = 719_163;
 
 /// Year, month and day of the month, from days since 1970-01-01: the inverse of [`days`].
+///
+/// A year is counted from March, so that the leap day is its last; its months then begin at day ⌊(153 m + 2) / 5⌋.
 const fn date(days: u32) -> (u32, u32, u32) {
+    /// From the first of March of the year 0 to 1970-01-01.
+    const DAYS_FROM_MARCH: u32 = 719_468;
     const DAYS_IN_400_YEARS: u32 = 146_097;
-    let days = days.wrapping_add(DAYS_BEFORE_1970).wrapping_sub(1);
+    let days = days.wrapping_add(DAYS_FROM_MARCH);
     let day = days % DAYS_IN_400_YEARS;
     // Take out the leap days: one at the end of every 4 years but not of every 100, and one of the 400.
     let year = day.wrapping_sub(day / 1_460).wrapping_add(day / 36_524).wrapping_sub(day / 146_096) / 365;
@@ -342,6 +338,22 @@ mod tests {
                 other[at] = byte;
                 let allowed = (byte == b'-' && text[at] == b'+') || (byte == b'+' && text[at] == b'-');
                 assert_eq!(Timestamp::parse(&other).is_ok(), allowed && at == 23, "{at} {byte}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_field_has_its_range() {
+        for (at, most, unit) in
+            [(11, 23, 3_600_000), (14, 59, 60_000), (17, 59, 1_000), (22, 23, -3_600_000), (25, 59, -60_000)]
+        {
+            for value in 0..=99 {
+                for (sign, unit) in [("+", unit), ("-", if at > 20 { -unit } else { unit })] {
+                    let mut text = format!("2026-06-04T00:00:00.5{sign}00:00");
+                    text.replace_range(at..at + 2, &format!("{value:02}"));
+                    let expected = 1_780_531_200_500_u64.checked_add_signed(value * unit);
+                    assert_eq!(millis(&text), expected.filter(|_| value <= most), "{text}");
+                }
             }
         }
     }

@@ -6,12 +6,13 @@ use crate::log::format_as;
 use crate::secret::Secret;
 use core::fmt;
 use hkdf::{GenericHkdf, HmacImpl};
+use hmac::KeyInit;
+use hmac::block_api::HmacCore;
 use hmac::digest::block_api::{
     Block, BlockSizeUser, Buffer, BufferKindUser, CtOutWrapper, FixedOutputCore, UpdateCore,
 };
 use hmac::digest::typenum::{U32, U64};
-use hmac::digest::{FixedOutput, HashMarker, Output, OutputSizeUser, Reset, Update, buffer_fixed};
-use hmac::{Hmac, KeyInit};
+use hmac::digest::{HashMarker, Output, OutputSizeUser, Reset, buffer_fixed};
 use sha2::block_api::Sha256VarCore;
 
 /// The blocks of SHA-256, ended in a call of its own, by hashes and by both hashes of an HMAC.
@@ -58,34 +59,56 @@ buffer_fixed!(
     impl: BaseFixedTraits Default Clone HashMarker Reset FixedOutputReset;
 );
 
+/// What is hashed until a block of it is full.
+type Pending = Buffer<Blocks>;
+
 /// A SHA-256 that has begun. Erased on drop.
-#[derive(Clone, Debug)]
-pub(crate) struct Sha256(Buffered);
+#[derive(Clone)]
+pub(crate) struct Sha256 {
+    core: Blocks,
+    pending: Pending,
+}
 
 impl Sha256 {
     /// Begins with `bytes`.
     pub(crate) fn new(bytes: &[u8]) -> Self {
-        let mut hash = Self(Buffered::default());
+        let mut hash = Self { core: Blocks::default(), pending: Pending::default() };
         hash.update(bytes);
         hash
+    }
+
+    /// The hash of `bytes`.
+    #[inline(never)] // one frame less in its caller's
+    pub(crate) fn digest(bytes: &[u8]) -> [u8; HASH_LEN] {
+        Self::new(bytes).finish()
     }
 
     /// Takes more bytes.
     #[inline(never)]
     pub(crate) fn update(&mut self, bytes: &[u8]) {
-        Update::update(&mut self.0, bytes);
+        self.pending.digest_blocks(bytes, |blocks| self.core.update_blocks(blocks));
     }
 
     /// The hash.
     #[inline(never)]
-    pub(crate) fn finish(self) -> [u8; HASH_LEN] {
-        self.0.finalize_fixed().into()
+    pub(crate) fn finish(mut self) -> [u8; HASH_LEN] {
+        let mut hash = Output::<Blocks>::default();
+        self.core.finalize_fixed_core(&mut self.pending, &mut hash);
+        hash.into()
+    }
+}
+
+impl fmt::Debug for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
     }
 }
 
 /// An HMAC-SHA256 that has begun. Erased on drop.
-#[derive(Clone)]
-pub(crate) struct HmacSha256(Hmac<Buffered>);
+pub(crate) struct HmacSha256 {
+    core: HmacCore<Buffered>,
+    pending: Pending,
+}
 
 impl HmacSha256 {
     /// HMAC-SHA256(key, message), RFC 2104. `message` is joined.
@@ -93,6 +116,13 @@ impl HmacSha256 {
         let mut hmac = Self::new_from_slice(key);
         message.iter().for_each(|part| hmac.update(part));
         hmac.finalize().into()
+    }
+}
+
+impl Clone for HmacSha256 {
+    #[inline(never)] // one frame less in its caller's
+    fn clone(&self) -> Self {
+        Self { core: self.core.clone(), pending: self.pending.clone() }
     }
 }
 
@@ -108,19 +138,22 @@ impl HmacImpl for HmacSha256 {
         if let Some(head) = block.as_mut_bytes().get_mut(..key.len()) {
             head.copy_from_slice(key);
         } else if let Some(head) = block.as_mut_bytes().first_chunk_mut() {
-            *head = Sha256::new(key).finish();
+            *head = Sha256::digest(key);
         }
-        Self(KeyInit::new(block.as_bytes().into()))
+        Self { core: HmacCore::new(block.as_bytes().into()), pending: Pending::default() }
     }
 
     #[inline(never)]
     fn update(&mut self, data: &[u8]) {
-        Update::update(&mut self.0, data);
+        self.pending.digest_blocks(data, |blocks| self.core.update_blocks(blocks));
     }
 
     #[inline(never)]
     fn finalize(self) -> Output<Self> {
-        self.0.finalize_fixed()
+        let Self { mut core, mut pending } = self;
+        let mut mac = Output::<Self>::default();
+        core.finalize_fixed_core(&mut pending, &mut mac);
+        mac
     }
 }
 

@@ -73,10 +73,9 @@ pub(crate) fn proof(text: Str<'_>, place: &mut [u8; HASH_LEN]) -> Result<(), Err
     all_of(text.base64(place), HASH_LEN)
 }
 
-pub(crate) fn kid(value: Value<'_>) -> Result<KeyId, Error> {
-    let mut room = [0; KeyId::LEN];
-    let text = value.string()?.copy_to(&mut room).map_err(|_| Peer::Malformed)?;
-    KeyId::parse(text).ok_or(Peer::Malformed.into())
+/// Reads a kid into its place.
+pub(crate) fn kid(value: &Option<Value<'_>>, place: &mut KeyId) -> Option<()> {
+    place.read(text(value)?)
 }
 
 /// The kid and the signature of an identity, into their place, where a message has one.
@@ -87,9 +86,10 @@ pub(crate) fn identity(
     let Some(value) = value else { return Ok(()) };
     let mut members = [None; 2];
     value.find(&["kid", "signature"], &mut members)?;
-    let [id, text] = members;
-    let (_, signature) = place.insert((kid(required(id)?)?, [0; SIGNATURE_LEN]));
-    all_of(string(text)?.base64url(signature), SIGNATURE_LEN)
+    let [id, signed] = &members;
+    let (key, signature) = place.insert((KeyId::NONE, [0; SIGNATURE_LEN]));
+    kid(id, key).ok_or(Peer::Malformed)?;
+    all_of(text(signed).ok_or(Peer::Malformed)?.base64url(signature), SIGNATURE_LEN)
 }
 
 /// The bytes of which there must be `len`.

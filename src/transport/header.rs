@@ -2,7 +2,7 @@
 
 use crate::codec::is_made_of;
 use crate::log::format_as;
-use crate::session::is_token as is_session_token;
+use crate::session::{Facts, is_token as is_session_token};
 use core::fmt;
 
 /// A header of a request, whose name is a token and whose value cannot leave its line.
@@ -55,6 +55,14 @@ impl<'a> Header<'a> {
             return Err(InvalidHeader::Value);
         }
         Ok(Self { name: "Authorization", value: ["Bearer ", token] })
+    }
+
+    /// Those that name a session and prove it, whose id and token were checked when it was made or loaded (§2.1).
+    pub(crate) fn of_session<const TOKEN: usize>(facts: &'a Facts<TOKEN>) -> [Self; 2] {
+        [
+            Self { name: "X-Session-Id", value: [facts.id(), ""] },
+            Self { name: "Authorization", value: ["Bearer ", facts.token()] },
+        ]
     }
 
     /// The name.

@@ -12,8 +12,17 @@ type Words = [u32; 8];
 
 /// A private key or an ECDSA nonce: a scalar in 1 … n−1. Erased on drop; a move would leave a copy behind, so that it is cloned
 /// instead where it matters, and the original dropped.
-#[derive(Clone, ZeroizeOnDrop)]
+#[derive(Clone)]
 pub(crate) struct Scalar(Words);
+
+impl Drop for Scalar {
+    #[inline(never)] // scalars are dropped in many places
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Scalar {}
 
 /// What may be a point on the curve: each use says whether it is one, for the C code checks it each time.
 pub(crate) struct Point {

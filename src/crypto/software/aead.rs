@@ -7,7 +7,8 @@ use crate::log::format_as;
 use crate::secret::Secret;
 use aes_gcm::aead::AeadInOut;
 use aes_gcm::aead::consts::{U12, U16};
-use aes_gcm::{AesGcm, KeyInit};
+use aes_gcm::aes::cipher::BlockCipherEncrypt;
+use aes_gcm::{AesGcm, Key, KeyInit};
 use core::fmt;
 
 /// How the software provider keeps an AEAD key.
@@ -114,8 +115,7 @@ impl fmt::Debug for ExpandedKey {
 format_as! { [] ExpandedKey, _ => "…" }
 
 /// AES-GCM with nonces of 12 bytes and tags of 16.
-trait Gcm: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit {
-    #[inline(never)] // its calls must not be merged with those of another algorithm
+trait Gcm: AeadInOut<NonceSize = U12, TagSize = U16> {
     fn seal(
         &self,
         nonce: &[u8; NONCE_LEN],
@@ -126,7 +126,6 @@ trait Gcm: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit {
         tag.map(Into::into).map_err(|_| CryptoError::Failed)
     }
 
-    #[inline(never)]
     fn open(
         &self,
         nonce: &[u8; NONCE_LEN],
@@ -139,7 +138,37 @@ trait Gcm: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit {
     }
 }
 
-impl<A: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit> Gcm for A {}
+impl<A: AeadInOut<NonceSize = U12, TagSize = U16>> Gcm for A {}
+
+/// Seals with a key that is expanded for it, where its round keys stay.
+#[inline(never)] // the calls of one algorithm must not be merged with those of another
+fn seal<C: Cipher>(
+    key: &Key<C>,
+    nonce: &[u8; NONCE_LEN],
+    aad: &[u8],
+    text: &mut [u8],
+) -> Result<[u8; TAG_LEN], CryptoError> {
+    let cipher = C::new(key);
+    AesGcm::<_, U12>::from(&cipher).seal(nonce, aad, text)
+}
+
+/// Opens with a key that is expanded for it, where its round keys stay.
+#[inline(never)]
+fn open<C: Cipher>(
+    key: &Key<C>,
+    nonce: &[u8; NONCE_LEN],
+    aad: &[u8],
+    text: &mut [u8],
+    tag: &[u8; TAG_LEN],
+) -> Result<(), CryptoError> {
+    let cipher = C::new(key);
+    AesGcm::<_, U12>::from(&cipher).open(nonce, aad, text, tag)
+}
+
+/// AES of any key length.
+trait Cipher: BlockCipherEncrypt<BlockSize = U16> + KeyInit {}
+
+impl<C: BlockCipherEncrypt<BlockSize = U16> + KeyInit> Cipher for C {}
 
 impl TrafficKey for RawKey {
     fn new(aead: Aead, key: &[u8]) -> Result<Self, CryptoError> {
@@ -158,8 +187,8 @@ impl TrafficKey for RawKey {
         text: &mut [u8],
     ) -> Result<[u8; TAG_LEN], CryptoError> {
         match self.aead {
-            Aead::Aes128Gcm => Aes128Gcm::new(self.key().split_ref::<U16>().0).seal(nonce, aad, text),
-            Aead::Aes256Gcm => aes256(&self.bytes).seal(nonce, aad, text),
+            Aead::Aes128Gcm => seal::<cipher::Aes128>(self.key().split_ref::<U16>().0, nonce, aad, text),
+            Aead::Aes256Gcm => seal::<cipher::Aes256>(self.key(), nonce, aad, text),
         }
     }
 
@@ -171,23 +200,17 @@ impl TrafficKey for RawKey {
         tag: &[u8; TAG_LEN],
     ) -> Result<(), CryptoError> {
         match self.aead {
-            Aead::Aes128Gcm => Aes128Gcm::new(self.key().split_ref::<U16>().0).open(nonce, aad, text, tag),
-            Aead::Aes256Gcm => aes256(&self.bytes).open(nonce, aad, text, tag),
+            Aead::Aes128Gcm => open::<cipher::Aes128>(self.key().split_ref::<U16>().0, nonce, aad, text, tag),
+            Aead::Aes256Gcm => open::<cipher::Aes256>(self.key(), nonce, aad, text, tag),
         }
     }
 }
 
 impl RawKey {
     /// The room for a key of AES-256; one of AES-128 stands in its first half.
-    fn key(&self) -> &aes_gcm::Key<Aes256Gcm> {
+    fn key(&self) -> &Key<cipher::Aes256> {
         self.bytes.as_bytes().into()
     }
-}
-
-/// Expands a key: where it does, copies of the round keys are not in its caller's frame.
-#[inline(never)]
-fn aes256(key: &Secret<32>) -> Aes256Gcm {
-    Aes256Gcm::new(key.as_bytes().into())
 }
 
 impl TrafficKey for RawAes256Key {
@@ -205,7 +228,7 @@ impl TrafficKey for RawAes256Key {
         aad: &[u8],
         text: &mut [u8],
     ) -> Result<[u8; TAG_LEN], CryptoError> {
-        aes256(&self.0).seal(nonce, aad, text)
+        seal::<cipher::Aes256>(self.0.as_bytes().into(), nonce, aad, text)
     }
 
     fn open(
@@ -215,7 +238,7 @@ impl TrafficKey for RawAes256Key {
         text: &mut [u8],
         tag: &[u8; TAG_LEN],
     ) -> Result<(), CryptoError> {
-        aes256(&self.0).open(nonce, aad, text, tag)
+        open::<cipher::Aes256>(self.0.as_bytes().into(), nonce, aad, text, tag)
     }
 }
 

@@ -72,7 +72,7 @@ impl<B: BlockCipherEncBackend> BlockCipherEncBackend for Backend<'_, B> {
         }
     }
 
-    #[inline(never)] // the one form of the cipher
+    #[inline(always)]
     fn encrypt_par_blocks(&self, blocks: InOut<'_, '_, ParBlocks<Self>>) {
         self.0.encrypt_par_blocks(blocks);
     }

@@ -24,7 +24,7 @@ pub trait ClientBinding<P: Provider> {
     /// Writes the hello and begins the transcript: `None` in plain mode.
     ///
     /// # Errors
-    /// [`Error::BufferTooSmall`] before anything else; the provider's.
+    /// [`Error::BufferTooSmall`], from which there is another try; the provider's.
     fn write_hello(
         &self,
         provider: &mut P,

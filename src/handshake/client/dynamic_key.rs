@@ -141,28 +141,22 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientBinding<P>
         let config = &self.config;
         let mut der = [0; Group::MAX_OWN_SPKI_LEN];
         let der = public.write_spki(&mut der)?;
-        let offer =
-            OfferMessage { schemes: config.schemes, nonce: [0; HANDSHAKE_NONCE_LEN], kid: config.kid() };
-        let mut message = HelloMessage {
+        let mut nonce = [0; HANDSHAKE_NONCE_LEN];
+        let offers = config.mode != Mode::Plain;
+        if offers {
+            provider.fill(&mut nonce)?;
+        }
+        let message = HelloMessage {
             public_key: der,
             device_id: config.device_id,
             platform: config.platform,
             client_type: config.client_type.name(),
             client_id: config.client_id,
-            offer: (config.mode != Mode::Plain).then_some(offer),
+            offer: offers.then_some(OfferMessage { schemes: config.schemes, nonce, kid: config.kid() }),
         };
-        let needed = message.length();
-        if out.len() < needed {
-            return Err(Error::BufferTooSmall { needed });
-        }
-        let transcript = match &mut message.offer {
-            None => None,
-            Some(offer) => {
-                provider.fill(&mut offer.nonce)?;
-                Some(self.begin_transcript(der, &offer.nonce)?)
-            }
-        };
-        Ok((message.write(out)?, transcript))
+        let length = message.write(out)?;
+        let transcript = if offers { Some(self.begin_transcript(der, &nonce)?) } else { None };
+        Ok((length, transcript))
     }
 
     /// The group of the scheme that a 409 names.

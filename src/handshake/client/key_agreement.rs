@@ -96,14 +96,10 @@ impl<P: Provider> ClientBinding<P> for KeyAgreement<'_> {
         let mut der = [0; Group::MAX_OWN_SPKI_LEN];
         let public_key = public.write_spki(&mut der)?;
         let KeyAgreementConfig { identifier, schemes, .. } = self.config;
-        let mut message = RequestMessage { identifier, nonce: [0; HANDSHAKE_NONCE_LEN], public_key, schemes };
-        let needed = message.length();
-        if out.len() < needed {
-            return Err(Error::BufferTooSmall { needed });
-        }
-        provider.fill(&mut message.nonce)?;
-        let transcript = self.begin_transcript(public_key, &message.nonce)?;
-        Ok((message.write(out)?, Some(transcript)))
+        let mut nonce = [0; HANDSHAKE_NONCE_LEN];
+        provider.fill(&mut nonce)?;
+        let length = RequestMessage { identifier, nonce, public_key, schemes }.write(out)?;
+        Ok((length, Some(self.begin_transcript(public_key, &nonce)?)))
     }
 
     /// There is no other try.

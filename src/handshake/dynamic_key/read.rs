@@ -87,7 +87,9 @@ impl OfferFields {
             names(features, &mut NameList::new())?;
             self.features = features.range();
         }
-        self.kid = identity.map(|[text]| kid(required(text)?)).transpose()?;
+        if let Some([id]) = &identity {
+            kid(id, self.kid.insert(KeyId::NONE)).ok_or(Peer::Malformed)?;
+        }
         Ok(())
     }
 }
@@ -151,7 +153,7 @@ impl<'a> ChoiceFields<'a> {
     /// Whether a feature is selected.
     pub(crate) fn has_features(&self) -> Option<bool> {
         match self.0[2] {
-            Some(features) => Some(features.elements().ok()?.next().is_some()),
+            Some(features) => Some(features.elements().ok()?.has_more()),
             None => Some(false),
         }
     }
@@ -177,10 +179,11 @@ pub(crate) struct ErrorFields {
 }
 
 impl ErrorFields {
-    /// Reads the error that fills `text`.
-    pub(crate) fn parse(text: &[u8]) -> Result<Self, JsonError> {
-        let [code, scheme] =
-            json::object(text, &["code", "scheme"])?.map(|name| name.and_then(|name| name.string().ok()));
+    /// Reads the error that fills `body`.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, JsonError> {
+        let mut found = [None; 2];
+        json::find(body, &["code", "scheme"], &mut found)?;
+        let [code, scheme] = found.map(|name| text(&name));
         Ok(Self { code: code.and_then(Code::from_json), scheme: scheme.and_then(Scheme::from_json) })
     }
 }

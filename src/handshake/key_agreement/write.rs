@@ -21,11 +21,6 @@ pub(crate) struct RequestMessage<'a> {
 }
 
 impl RequestMessage<'_> {
-    /// Its length in bytes.
-    pub(crate) fn length(&self) -> usize {
-        self.write(&mut []).unwrap_or_else(|error| error.needed)
-    }
-
     /// Writes the message to the front of `out` and returns its length.
     pub(crate) fn write(&self, out: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let mut out = Writer::new(out);

@@ -1,10 +1,11 @@
 //! The driver that awaits.
 
-use super::encoder::{self, Encoder};
-use super::link::{Link, Sending};
+use super::encoder::{self, Sending};
+use super::link::{Link, is_flushed};
+use super::response::Receiver;
 use super::{Error, Single, Spent};
 use crate::log::format_as;
-use crate::transport::{AsyncTransport, InvalidHeader, Request, Response, TransportError};
+use crate::transport::{AsyncTransport, InvalidHeader, Request, Response};
 use core::fmt;
 use embedded_io_async::{ErrorType, Read, Write};
 
@@ -90,34 +91,38 @@ impl<C: AsyncConnect> AsyncTransport for AsyncHttp1<'_, C> {
     type Error = Error<C::Error, <C::Stream as ErrorType>::Error>;
 
     async fn send(&mut self, request: &Request<'_>) -> Result<(), Self::Error> {
-        let mut sending = Sending::new(Encoder::request(request, self.host)?);
-        if let Some(mut stream) = self.link.take_idle(|stream| self.connector.is_reusable(stream)) {
+        encoder::check(request)?;
+        let mut sending = Sending::request(request, self.host);
+        let mut kept = self.link.take_idle(|stream| self.connector.is_reusable(stream));
+        loop {
+            let was_kept = kept.is_some();
+            let mut stream = match kept.take() {
+                Some(stream) => stream,
+                None => self.connector.connect().await.map_err(Error::Connect)?,
+            };
             match write(&mut stream, &mut sending).await {
                 Ok(()) => {
                     self.link.sent(stream, request);
                     return Ok(());
                 }
                 // It was dead, and has taken nothing: the one time that a request goes to a second stream.
-                Err(error) if !error.request_left() => {}
+                Err(_) if was_kept && !sending.has_left() => {}
                 Err(error) => return Err(error),
             }
         }
-        let mut stream = self.connector.connect().await.map_err(Error::Connect)?;
-        write(&mut stream, &mut sending).await?;
-        self.link.sent(stream, request);
-        Ok(())
     }
 
     async fn receive<'b>(&mut self, buffer: &'b mut [u8]) -> Result<Response<'b>, Self::Error> {
-        let (mut stream, mut receiver) = self.link.receive()?;
-        let received = loop {
+        let (mut stream, to_head) = self.link.receive()?;
+        let mut receiver = Receiver::new(to_head);
+        loop {
             let read = stream.read(receiver.room(buffer)?).await;
-            if let Some(received) = receiver.take(buffer, read)? {
-                break received;
+            if receiver.take(buffer, read)? {
+                break;
             }
-        };
-        self.link.received(stream, &received);
-        Ok(received.response(buffer))
+        }
+        self.link.received(stream, &receiver);
+        Ok(receiver.response(buffer))
     }
 }
 
@@ -137,10 +142,14 @@ format_as! {
 
 /// Writes a whole request.
 async fn write<C, S: Write>(stream: &mut S, sending: &mut Sending<'_>) -> Result<(), Error<C, S::Error>> {
-    while let Some(bytes) = sending.next() {
+    loop {
+        let bytes = sending.next();
+        if bytes.is_empty() {
+            break;
+        }
         let written = stream.write(bytes).await;
         sending.take(written)?;
     }
-    while !sending.is_flushed(stream.flush().await)? {}
+    while !is_flushed(stream.flush().await)? {}
     Ok(())
 }

@@ -1,136 +1,254 @@
-//! Bodies of messages: where their bytes are among those of the framing, and where they end.
+//! Bodies of messages: which bytes are of the body, which of its framing, and where it ends (RFC 9112 §6, §7.1).
 
 use super::Refusal;
-use super::chunked::Chunked;
 
-/// A body that is coming in, told apart from its framing.
-pub(super) enum Body {
-    /// This many bytes are to come.
-    Length(usize),
-    /// In chunks.
-    Chunked(Chunked),
-    /// All that comes until the stream ends.
+/// How many bytes the line of one chunk, or all lines after the last chunk, may have.
+const LONGEST_LINES: u16 = 1024;
+
+/// A body that is coming in, told apart from its framing. Extensions and trailers of chunks are bounded and ignored.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Body {
+    state: State,
+    /// What is to come of the body or of a chunk, or the chunk's size as far as it has been read.
+    left: usize,
+    /// Bytes of framing since the last byte of the body.
+    lines: u16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Before the first digit of a size.
+    Size,
+    /// After a digit.
+    Digits,
+    /// In blanks after the digits.
+    Blanks,
+    /// In an extension.
+    Extension,
+    /// Before the LF of a chunk's line.
+    SizeLf,
+    /// In a chunk.
+    Data,
+    /// After a chunk: before CR, before LF.
+    DataCr,
+    DataLf,
+    /// At the start of a line after the last chunk, in it, and before its LF.
+    Trailer,
+    TrailerLine,
+    TrailerLf,
+    /// Before the last LF.
+    LastLf,
+    /// In a body without chunks, whose length is known, or that the stream ends with.
+    Plain,
     UntilEnd,
+    /// After the body.
+    Complete,
 }
 
-/// What the next bytes are: first some of the framing, to be skipped, then some of the body.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Span {
-    /// Bytes of framing.
-    pub(super) skip: usize,
-    /// Bytes of the body that follow them.
-    pub(super) data: usize,
+/// Kinds of bytes, one bit each.
+mod kind {
+    pub(super) const DIGIT: u8 = 1;
+    pub(super) const BLANK: u8 = 2;
+    pub(super) const SEMICOLON: u8 = 4;
+    pub(super) const OTHER: u8 = 8;
+    /// May stand in a line that is ignored.
+    pub(super) const TEXT: u8 = DIGIT | BLANK | SEMICOLON | OTHER;
+    pub(super) const CR: u8 = 16;
+    pub(super) const LF: u8 = 32;
 }
+
+/// The grammar of framing: in which state which bytes lead to which. All others are malformed.
+const GRAMMAR: [(State, u8, State); 19] = [
+    (State::Size, kind::DIGIT, State::Digits),
+    (State::Digits, kind::DIGIT, State::Digits),
+    (State::Digits, kind::BLANK, State::Blanks),
+    (State::Digits, kind::SEMICOLON, State::Extension),
+    (State::Digits, kind::CR, State::SizeLf),
+    (State::Blanks, kind::BLANK, State::Blanks),
+    (State::Blanks, kind::SEMICOLON, State::Extension),
+    (State::Blanks, kind::CR, State::SizeLf),
+    (State::Extension, kind::TEXT, State::Extension),
+    (State::Extension, kind::CR, State::SizeLf),
+    (State::SizeLf, kind::LF, State::Data),
+    (State::DataCr, kind::CR, State::DataLf),
+    (State::DataLf, kind::LF, State::Size),
+    (State::Trailer, kind::CR, State::LastLf),
+    (State::LastLf, kind::LF, State::Complete),
+    // A line that begins with a blank would continue the one before it.
+    (State::Trailer, kind::TEXT & !kind::BLANK, State::TrailerLine),
+    (State::TrailerLine, kind::TEXT, State::TrailerLine),
+    (State::TrailerLine, kind::CR, State::TrailerLf),
+    (State::TrailerLf, kind::LF, State::Trailer),
+];
 
 impl Body {
-    /// Whether the whole body has come. Only the end of the stream completes [`Body::UntilEnd`].
-    #[inline(never)]
+    /// A body in chunks.
+    pub(super) const CHUNKED: Self = Self { state: State::Size, left: 0, lines: 0 };
+    /// All that comes until the stream ends.
+    pub(super) const UNTIL_END: Self = Self { state: State::UntilEnd, left: usize::MAX, lines: 0 };
+
+    /// A body of this length.
+    pub(super) const fn of_length(length: usize) -> Self {
+        let state = if length == 0 { State::Complete } else { State::Plain };
+        Self { state, left: length, lines: 0 }
+    }
+
+    /// Whether the whole body has come. Only the end of the stream completes [`Body::UNTIL_END`].
     pub(super) fn is_complete(&self) -> bool {
-        match self {
-            Self::Length(left) => *left == 0,
-            Self::Chunked(chunked) => chunked.is_complete(),
-            Self::UntilEnd => false,
-        }
-    }
-
-    /// Takes the next bytes. If there are any and the body is not complete, the span is not empty; bytes after it
-    /// are to be given again.
-    pub(super) fn advance(&mut self, bytes: &[u8]) -> Result<Span, Refusal> {
-        match self {
-            Self::Length(left) => {
-                let data = bytes.len().min(*left);
-                *left = left.saturating_sub(data);
-                Ok(Span { skip: 0, data })
-            }
-            Self::Chunked(chunked) => chunked.advance(bytes),
-            Self::UntilEnd => Ok(Span { skip: 0, data: bytes.len() }),
-        }
-    }
-}
-
-/// Room for bytes that come when the buffer is full of body: framing is all that they may be.
-const SPILL: usize = 16;
-
-/// A body that is coming into a buffer, always the same, from its front on: framing takes no room there.
-pub(super) struct Inflow {
-    body: Body,
-    filled: usize,
-    spill: [u8; SPILL],
-}
-
-impl Inflow {
-    /// Before the first byte.
-    pub(super) const fn new(body: Body) -> Self {
-        Self { body, filled: 0, spill: [0; SPILL] }
-    }
-
-    /// How many bytes of the body have come.
-    pub(super) const fn filled(&self) -> usize {
-        self.filled
+        self.state == State::Complete
     }
 
     /// Whether the end of the stream completes the body.
-    pub(super) const fn ends_with_stream(&self) -> bool {
-        matches!(self.body, Body::UntilEnd)
+    pub(super) fn ends_with_stream(&self) -> bool {
+        self.state == State::UntilEnd
     }
 
-    /// Takes the `present` bytes that lie at the front of `buffer` already, after the head came. Answers as
-    /// [`Inflow::received`].
-    pub(super) fn begin(&mut self, buffer: &mut [u8], present: usize) -> Result<Option<usize>, Refusal> {
-        match self.body {
-            Body::Length(length) if length > buffer.len() => Err(Refusal::BodyTooLong),
-            _ => self.take(buffer, present),
-        }
+    /// Whether it comes in chunks, of which none has come.
+    pub(super) fn is_chunked(&self) -> bool {
+        self.state == State::Size
     }
 
-    /// Where the next bytes go: never empty.
-    pub(super) fn room<'b>(&'b mut self, buffer: &'b mut [u8]) -> &'b mut [u8] {
-        match buffer.get_mut(self.filled..) {
-            Some(room) if !room.is_empty() => room,
-            _ => &mut self.spill,
-        }
+    /// Whether it is known to be longer than `room`.
+    pub(super) fn is_longer_than(&self, room: usize) -> bool {
+        self.state == State::Plain && self.left > room
     }
 
-    /// Takes the `read` bytes that came into [`Inflow::room`]. Once the body is complete it says how many bytes came after
-    /// it: what they are is not asked.
-    pub(super) fn received(&mut self, buffer: &mut [u8], read: usize) -> Result<Option<usize>, Refusal> {
-        if self.filled < buffer.len() {
-            return self.take(buffer, read);
+    /// Takes `byte`, the first of the `available` ones that come next, unless the body is complete. Says how many of them are of the
+    /// body, which are taken; if none, `byte` was of the framing.
+    #[inline(never)]
+    pub(super) fn advance(&mut self, byte: u8, available: usize) -> Result<usize, Refusal> {
+        let after = match self.state {
+            State::UntilEnd => State::UntilEnd,
+            State::Plain => State::Complete,
+            State::Data => State::DataCr,
+            _ => return self.step(byte).map(|()| 0),
+        };
+        let data = available.min(self.left);
+        self.left = self.left.saturating_sub(data);
+        if self.left == 0 {
+            self.state = after;
+            self.lines = 0;
         }
-        let mut bytes = self.spill.get(..read).unwrap_or(&self.spill);
-        while !bytes.is_empty() && !self.body.is_complete() {
-            let Span { skip, data } = self.body.advance(bytes)?;
-            if data > 0 {
-                return Err(Refusal::BodyTooLong);
+        Ok(data)
+    }
+
+    /// Takes a byte of framing.
+    fn step(&mut self, byte: u8) -> Result<(), Refusal> {
+        self.lines = self.lines.saturating_add(1);
+        if self.lines > LONGEST_LINES {
+            return Err(Refusal::Malformed);
+        }
+        let digit = char::from(byte).to_digit(16);
+        let kind = match byte {
+            b'\r' => kind::CR,
+            b'\n' => kind::LF,
+            b' ' | b'\t' => kind::BLANK,
+            b';' => kind::SEMICOLON,
+            _ if digit.is_some() => kind::DIGIT,
+            _ if byte.is_ascii_control() => 0,
+            _ => kind::OTHER,
+        };
+        let next = GRAMMAR.iter().find(|(state, kinds, _)| *state == self.state && kinds & kind != 0);
+        self.state = next.ok_or(Refusal::Malformed)?.2;
+        match (self.state, digit) {
+            (State::Digits, Some(digit)) => {
+                let size = self.left.checked_mul(16).ok_or(Refusal::BodyTooLong)?;
+                self.left = size | digit as usize;
             }
-            bytes = bytes.get(skip..).unwrap_or_default();
+            (State::Data, _) if self.left == 0 => self.state = State::Trailer,
+            _ => {}
         }
-        Ok(self.body.is_complete().then_some(bytes.len()))
-    }
-
-    /// Takes `read` bytes, which lie after what is there of the body already, and closes the gaps.
-    fn take(&mut self, buffer: &mut [u8], read: usize) -> Result<Option<usize>, Refusal> {
-        let end = self.filled.saturating_add(read).min(buffer.len());
-        let mut at = self.filled;
-        while at < end && !self.body.is_complete() {
-            let Span { skip, data } = self.body.advance(buffer.get(at..end).unwrap_or_default())?;
-            let from = at.saturating_add(skip);
-            shift(buffer, self.filled, from, data);
-            self.filled = self.filled.saturating_add(data);
-            at = from.saturating_add(data);
-        }
-        Ok(self.body.is_complete().then(|| end.saturating_sub(at)))
+        Ok(())
     }
 }
 
-/// Moves the `length` bytes at `from` to `to`, which is not after it: by as many at a time as lie between the two.
-pub(super) fn shift(buffer: &mut [u8], to: usize, from: usize, length: usize) {
-    let gap = from.saturating_sub(to);
-    let mut part = buffer.get_mut(to..from.saturating_add(length)).unwrap_or_default();
-    while gap > 0
-        && let Some((front, back)) = part.split_at_mut_checked(gap)
-    {
-        front.iter_mut().zip(back.iter()).for_each(|(to, from)| *to = *from);
-        part = back;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    /// The body, and what came after it.
+    type Decoded = (Vec<u8>, Vec<u8>);
+
+    /// Decodes `wire` in portions of `portion` bytes; `None` if it does not end.
+    fn decode(wire: &[u8], portion: usize) -> Result<Option<Decoded>, Refusal> {
+        let (mut chunked, mut body, mut over) = (Body::CHUNKED, Vec::new(), Vec::new());
+        for mut bytes in wire.chunks(portion) {
+            while !bytes.is_empty() && !chunked.is_complete() {
+                let data = chunked.advance(bytes[0], bytes.len())?;
+                body.extend_from_slice(&bytes[..data]);
+                bytes = &bytes[data.max(1)..];
+            }
+            over.extend_from_slice(bytes);
+        }
+        Ok(chunked.is_complete().then_some((body, over)))
+    }
+
+    #[test]
+    fn in_portions_of_any_size() {
+        let wire =
+            b"5\r\nhello\r\n00A ; x=\"y\"\t;z\r\n, chunked \r\n1;\r\n!\r\n0\r\nA: b\r\nC:\td\r\n\r\nover";
+        for portion in 1..=wire.len() {
+            let (body, over) = decode(wire, portion).unwrap().unwrap();
+            assert_eq!(body, b"hello, chunked !");
+            assert_eq!(over, b"over");
+        }
+        assert_eq!(decode(b"0\r\n\r\n", 1).unwrap().unwrap().0, b"");
+    }
+
+    #[test]
+    fn cut_anywhere_it_is_not_complete() {
+        let wire = b"2;a\r\nab\r\n1\r\nc\r\n0;b\r\nt: u\r\n\r\n";
+        for cut in 0..wire.len() {
+            assert_eq!(decode(&wire[..cut], 7), Ok(None), "{cut}");
+        }
+    }
+
+    #[test]
+    fn not_quite_chunked() {
+        for bad in [
+            "\r\n",
+            " 1\r\na\r\n0\r\n\r\n",
+            "1\na\r\n0\r\n\r\n",
+            "1\ra\r\n0\r\n\r\n",
+            "1\r\nab\r\n0\r\n\r\n",
+            "1\r\na\n0\r\n\r\n",
+            "1\r\na0\r\n\r\n",
+            "-1\r\na\r\n0\r\n\r\n",
+            "+1\r\na\r\n0\r\n\r\n",
+            "0x1\r\na\r\n0\r\n\r\n",
+            "1 1\r\na",
+            "1 a\r\na",
+            "g\r\n",
+            ";a\r\n",
+            "1;a\nb\r\na",
+            "1;a\0\r\na",
+            "1;a\x7f\r\na",
+            "1\0\r\na",
+            "0\r\n\n",
+            "0\n\n",
+            "0\r\n\r\r",
+            "0\r\n\ra",
+            "0\r\na\nb\r\n\r\n",
+            "0\r\na\rb\r\n\r\n",
+            "0\r\n b\r\n\r\n",
+            "0\r\na: b\r\n c\r\n\r\n",
+            "0\r\na\0\r\n\r\n",
+            "1\x0b\r\na",
+        ] {
+            assert_eq!(decode(bad.as_bytes(), 3), Err(Refusal::Malformed), "{bad:?}");
+        }
+        assert_eq!(decode(b"fffffffffffffffffff\r\n", 3), Err(Refusal::BodyTooLong));
+    }
+
+    #[test]
+    fn what_is_ignored_is_bounded() {
+        let extension = |length| std::format!("1;{}\r\na\r\n0\r\n\r\n", "x".repeat(length));
+        assert!(decode(extension(1020).as_bytes(), 100).is_ok());
+        assert_eq!(decode(extension(1021).as_bytes(), 100), Err(Refusal::Malformed));
+        let zeros = "0".repeat(1025);
+        assert_eq!(decode(zeros.as_bytes(), 100), Err(Refusal::Malformed));
+        let trailers = std::format!("0\r\n{}\r\n", "a: b\r\n".repeat(200));
+        assert_eq!(decode(trailers.as_bytes(), 100), Err(Refusal::Malformed));
     }
 }

@@ -1,49 +1,46 @@
 //! Messages as bytes, block by block.
 
-use super::head::is;
+use super::head::position;
 use super::server::{Answer, InvalidAnswer};
 use crate::codec::is_made_of;
 use crate::transport::{Header, InvalidRequest, Request};
+use core::ops::Range;
 
 /// The length of a block in bytes: what a head is gathered in, so that it does not go out by the byte.
 pub(super) const BLOCK: usize = 128;
 
 /// What the transport writes itself, and what would change how the stream is framed (RFC 9112).
-const RESERVED: [&str; 9] = [
-    "Host",
-    "Content-Length",
-    "Transfer-Encoding",
-    "Connection",
-    "Keep-Alive",
-    "TE",
-    "Trailer",
-    "Upgrade",
-    "Expect",
-];
+const RESERVED: &[u8] =
+    b"host,content-length,transfer-encoding,connection,keep-alive,te,trailer,upgrade,expect";
 
-/// A message on its way: the pieces of its head, of which some have gone.
-pub(super) struct Encoder<'a> {
+/// A message that is being written: a head, which goes out in blocks, and a body.
+pub(super) struct Sending<'a> {
     /// The first line, and what the transport says besides the length.
     start: [&'a str; 5],
-    length: Option<Decimal>,
+    /// The length of the body, where the head says one.
+    length: Option<usize>,
     headers: &'a [Header<'a>],
-    piece: usize,
-    offset: usize,
     body: &'a [u8],
+    block: [u8; BLOCK],
+    /// What of the block is still to be written.
+    staged: Range<usize>,
+    /// How many bytes the stream has taken so far.
+    sent: usize,
 }
 
-impl<'a> Encoder<'a> {
-    /// Checks `request`. `host` has been checked by [`is_host`].
-    pub(super) fn request(request: &'a Request<'a>, host: &'a str) -> Result<Self, InvalidRequest> {
-        request.check()?;
-        if has_reserved(request.headers) {
-            return Err(InvalidRequest::Header);
-        }
+impl<'a> Sending<'a> {
+    /// A head that begins with `start`, `headers`, and `body`, whose length is said or not.
+    const fn new(start: [&'a str; 5], says_length: bool, headers: &'a [Header<'a>], body: &'a [u8]) -> Self {
+        let length = if says_length { Some(body.len()) } else { None };
+        Self { start, length, headers, body, block: [0; BLOCK], staged: 0..0, sent: 0 }
+    }
+
+    /// A request that [`check`] has passed. `host` has been checked by [`is_host`].
+    pub(super) fn request(request: &'a Request<'a>, host: &'a str) -> Self {
         // RFC 9110 §8.6: a method that expects content says that there is none, any other is silent.
         let says_length = !request.body.is_empty() || matches!(request.method, "POST" | "PUT" | "PATCH");
-        let length = says_length.then(|| Decimal::new(request.body.len()));
         let start = [request.method, " ", request.target, " HTTP/1.1\r\nHost: ", host];
-        Ok(Self { start, length, headers: request.headers, piece: 0, offset: 0, body: request.body })
+        Self::new(start, says_length, request.headers, request.body)
     }
 
     /// Checks `answer`, of whose status `status` are the digits. `close`: this end closes the stream after it; `to_head`:
@@ -64,69 +61,99 @@ impl<'a> Encoder<'a> {
         if has_reserved(answer.headers) {
             return Err(InvalidAnswer::Header);
         }
-        let length = (!bodiless).then(|| Decimal::new(answer.body.len()));
         let close = if close { "\r\nConnection: close" } else { "" };
         let status = core::str::from_utf8(status.digits()).unwrap_or_default();
-        let start = ["HTTP/1.1 ", status, " ", close, ""];
-        let body = if to_head { &[] } else { answer.body };
-        Ok(Self { start, length, headers: answer.headers, piece: 0, offset: 0, body })
-    }
-
-    /// Fills `block` with what comes next of the head. The last block of it takes as much of the body as it has
-    /// room for; an empty one means that the head has gone and [`Encoder::body`] is what remains.
-    pub(super) fn fill<'b>(&mut self, block: &'b mut [u8; BLOCK]) -> &'b [u8] {
-        let mut filled = 0;
-        while let Some(piece) = self.piece() {
-            let rest = piece.get(self.offset..).unwrap_or_default();
-            let copied = copy(rest, block.get_mut(filled..).unwrap_or_default());
-            filled = filled.saturating_add(copied);
-            if copied < rest.len() {
-                self.offset = self.offset.saturating_add(copied);
-                return block;
-            }
-            self.piece = self.piece.saturating_add(1);
-            self.offset = 0;
+        let mut sending =
+            Self::new(["HTTP/1.1 ", status, " ", close, ""], !bodiless, answer.headers, answer.body);
+        if to_head {
+            sending.body = &[];
         }
-        if filled > 0 {
-            let copied = copy(self.body, block.get_mut(filled..).unwrap_or_default());
-            self.body = self.body.get(copied..).unwrap_or_default();
-            filled = filled.saturating_add(copied);
-        }
-        block.get(..filled).unwrap_or_default()
+        Ok(sending)
     }
 
-    /// The part of the body that no block has taken.
-    pub(super) const fn body(&self) -> &'a [u8] {
-        self.body
+    /// The word that a peer waits for before it sends its body.
+    pub(super) const fn go_ahead() -> Self {
+        Self::new(["HTTP/1.1 100 Continue", "", "", "", ""], false, &[], &[])
     }
 
-    /// The piece of the head that comes next.
-    fn piece(&self) -> Option<&[u8]> {
-        let length = self.length.as_ref();
-        let text = match self.piece {
-            start @ 0..=4 => self.start.get(start).copied().unwrap_or_default(),
-            5 => length.map_or("", |_| "\r\nContent-Length: "),
-            6 => return Some(length.map_or(&[], Decimal::digits)),
-            after => {
-                let part = after.saturating_sub(7);
-                match (self.headers.get(part / 5), part % 5) {
-                    (Some(_), 0) => "\r\n",
-                    (Some(header), 1) => header.name(),
-                    (Some(_), 2) => ": ",
-                    (Some(header), 3) => header.value()[0],
-                    (Some(header), _) => header.value()[1],
-                    (None, 0) => "\r\n\r\n",
-                    (None, _) => return None,
-                }
+    /// The bytes to be written next: none when all have been.
+    pub(super) fn next(&mut self) -> &[u8] {
+        if self.staged.is_empty() {
+            let (filled, behind) = self.fill();
+            self.staged = 0..filled;
+            if filled == 0 {
+                return self.body.get(behind..).unwrap_or_default();
             }
-        };
-        Some(text.as_bytes())
+        }
+        self.block.get(self.staged.clone()).unwrap_or_default()
     }
+
+    /// The stream has taken so many of them.
+    pub(super) const fn taken(&mut self, count: usize) {
+        self.sent = self.sent.saturating_add(count);
+        self.staged.start = self.staged.start.saturating_add(count);
+    }
+
+    /// Whether the stream has taken any byte.
+    pub(super) const fn has_left(&self) -> bool {
+        self.sent > 0
+    }
+
+    /// Fills the block with what comes next of the head, and says how much that is. The last block of it takes as much of the body
+    /// as it has room for. Once the head has gone, nothing is filled and the second number is how much of the body has.
+    fn fill(&mut self) -> (usize, usize) {
+        let mut block = Block { skip: self.sent, filled: 0, bytes: &mut self.block };
+        for text in self.start {
+            block.put(text.as_bytes());
+        }
+        if let Some(length) = self.length {
+            block.put(b"\r\nContent-Length: ");
+            block.put(Decimal::new(length).digits());
+        }
+        for header in self.headers {
+            let [value, more] = header.value();
+            for text in ["\r\n", header.name(), ": ", value, more] {
+                block.put(text.as_bytes());
+            }
+        }
+        block.put(b"\r\n\r\n");
+        let gone = block.skip;
+        if block.filled > 0 {
+            block.put(self.body);
+        }
+        (block.filled, gone)
+    }
+}
+
+/// A part of a message that is put into a block: what came before it is skipped, what comes after it has no room.
+struct Block<'b> {
+    skip: usize,
+    filled: usize,
+    bytes: &'b mut [u8; BLOCK],
+}
+
+impl Block<'_> {
+    #[inline(never)] // small: it is called for every piece of a message
+    fn put(&mut self, bytes: &[u8]) {
+        let part = bytes.get(self.skip..).unwrap_or_default();
+        self.skip = self.skip.saturating_sub(bytes.len());
+        for byte in part {
+            let Some(place) = self.bytes.get_mut(self.filled) else { break };
+            *place = *byte;
+            self.filled = self.filled.saturating_add(1);
+        }
+    }
+}
+
+/// Whether `request` is one that can be sent as it is.
+pub(super) fn check(request: &Request<'_>) -> Result<(), InvalidRequest> {
+    request.check()?;
+    if has_reserved(request.headers) { Err(InvalidRequest::Header) } else { Ok(()) }
 }
 
 /// Whether a header is among `headers` that the transport writes itself, or must not write.
 fn has_reserved(headers: &[Header<'_>]) -> bool {
-    headers.iter().any(|header| RESERVED.iter().any(|name| is(header.name().as_bytes(), name)))
+    headers.iter().any(|header| position(RESERVED, header.name().as_bytes()).is_some())
 }
 
 /// Whether `text` can be the value of `Host`: RFC 3986 `host` with an optional port, and not empty.
@@ -145,10 +172,10 @@ impl Decimal {
     pub(super) fn new(number: usize) -> Self {
         let mut decimal = Self { room: [0; 20], start: 20 };
         let mut rest = number;
-        for digit in decimal.room.iter_mut().rev() {
+        for (at, digit) in decimal.room.iter_mut().enumerate().rev() {
             *digit = b'0' | (rest % 10) as u8;
             rest /= 10;
-            decimal.start = decimal.start.saturating_sub(1);
+            decimal.start = at;
             if rest == 0 {
                 break;
             }
@@ -161,28 +188,26 @@ impl Decimal {
     }
 }
 
-/// Copies what fits and says how much that was.
-fn copy(from: &[u8], to: &mut [u8]) -> usize {
-    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-    from.len().min(to.len())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::vec::Vec;
 
-    fn written(request: &Request<'_>) -> (Vec<u8>, usize) {
-        let mut encoder = Encoder::request(request, "h:1").unwrap();
-        let (mut out, mut blocks, mut block) = (Vec::new(), 0, [0; BLOCK]);
+    /// What a stream gets that takes at most `portion` bytes at once, and how many times it takes some.
+    fn written(request: &Request<'_>, portion: usize) -> (Vec<u8>, usize) {
+        check(request).unwrap();
+        let mut sending = Sending::request(request, "h:1");
+        let (mut out, mut writes) = (Vec::new(), 0);
         loop {
-            let staged = encoder.fill(&mut block);
-            if staged.is_empty() {
-                out.extend_from_slice(encoder.body());
-                return (out, blocks);
+            assert_eq!(sending.has_left(), !out.is_empty());
+            let next = sending.next();
+            let taken = next.len().min(portion);
+            out.extend_from_slice(&next[..taken]);
+            if taken == 0 {
+                return (out, writes);
             }
-            out.extend_from_slice(staged);
-            blocks += 1;
+            sending.taken(taken);
+            writes += 1;
         }
     }
 
@@ -198,9 +223,13 @@ mod tests {
                 "POST /a?b HTTP/1.1\r\nHost: h:1\r\nContent-Length: {length}\r\nContent-Type: application/json\r\n\
                  Authorization: Bearer {token}\r\n\r\n{body}"
             );
-            let (out, blocks) = written(&request);
-            assert_eq!(out, expected.as_bytes());
-            assert_eq!(blocks, (expected.len() - length).div_ceil(BLOCK));
+            for portion in [1, 7, BLOCK + 1] {
+                assert_eq!(written(&request, portion).0, expected.as_bytes());
+            }
+            // The head in full blocks, the last of which has some of the body; then the rest of it.
+            let blocks = (expected.len() - length).div_ceil(BLOCK);
+            let rest = usize::from(expected.len() > blocks * BLOCK);
+            assert_eq!(written(&request, usize::MAX), (expected.into_bytes(), blocks + rest));
         }
     }
 
@@ -209,7 +238,7 @@ mod tests {
         for (method, length) in
             [("POST", true), ("PUT", true), ("PATCH", true), ("GET", false), ("DELETE", false)]
         {
-            let (out, _) = written(&Request { method, target: "/", headers: &[], body: &[] });
+            let (out, _) = written(&Request { method, target: "/", headers: &[], body: &[] }, 5);
             let expected = if length { "\r\nContent-Length: 0" } else { "" };
             assert_eq!(out, std::format!("{method} / HTTP/1.1\r\nHost: h:1{expected}\r\n\r\n").as_bytes());
         }
@@ -217,11 +246,11 @@ mod tests {
 
     #[test]
     fn framing_is_not_the_callers() {
-        for name in RESERVED {
+        for name in core::str::from_utf8(RESERVED).unwrap().split(',') {
             for name in [name.to_ascii_lowercase(), name.to_ascii_uppercase()] {
                 let headers = [Header::JSON, Header::new(&name, "1").unwrap()];
                 let request = Request { method: "POST", target: "/", headers: &headers, body: &[] };
-                assert_eq!(Encoder::request(&request, "h").err(), Some(InvalidRequest::Header));
+                assert_eq!(check(&request), Err(InvalidRequest::Header));
             }
         }
     }

@@ -1,13 +1,16 @@
 //! Heads of messages: where one ends, and what its fields say of the message.
 
 use super::Refusal;
-use super::body::shift;
+use super::body::Body;
+use super::inflow::shift;
+use crate::codec::decimal;
 use crate::transport::is_token;
 
 /// How many header fields a head may have.
 pub(super) const MAX_HEADERS: usize = 24;
 
 /// A head that is coming into a buffer, always the same, from its front on.
+#[derive(Default)]
 pub(super) struct HeadRoom {
     end: HeadEnd,
     /// How much of the buffer is in use, and how much of that has been looked at.
@@ -16,11 +19,6 @@ pub(super) struct HeadRoom {
 }
 
 impl HeadRoom {
-    /// Before the first byte.
-    pub(super) const fn new() -> Self {
-        Self { end: HeadEnd::new(), filled: 0, looked: 0 }
-    }
-
     /// Whether nothing has come.
     pub(super) const fn is_empty(&self) -> bool {
         self.filled == 0
@@ -58,49 +56,45 @@ impl HeadRoom {
     /// Gives the head up, which is `length` bytes long: what came after it is the start of another.
     pub(super) fn again(&mut self, buffer: &mut [u8], length: usize) {
         let after = self.after(length);
-        shift(buffer, 0, length, after);
-        *self = Self { end: HeadEnd::new(), filled: after, looked: 0 };
+        let _ = shift(buffer, 0, length, after);
+        *self = Self { filled: after, ..Self::default() };
     }
 }
 
 /// Finds the end of a head in bytes that come in any portions: the first empty line.
 ///
 /// Every line ends in CR LF. A CR or LF by itself, which others may or may not take for a line end, is refused.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct HeadEnd {
-    /// How much of CR LF CR LF the last bytes were.
-    seen: u8,
+    /// Whether the last byte was a CR.
+    after_cr: bool,
+    /// Whether a line has ended and the next one has not begun.
+    after_line: bool,
 }
 
 impl HeadEnd {
-    /// Before the first byte.
-    pub(super) const fn new() -> Self {
-        Self { seen: 0 }
-    }
-
     /// Looks at the bytes that came next; `Some` is how many of them belong to the head.
     pub(super) fn find(&mut self, bytes: &[u8]) -> Result<Option<usize>, Refusal> {
         for (index, byte) in bytes.iter().enumerate() {
-            self.seen = match (self.seen, byte) {
-                (0, b'\r') => 1,
-                (1, b'\n') => 2,
-                (2, b'\r') => 3,
-                (3, b'\n') => return Ok(Some(index.saturating_add(1))),
-                (1 | 3, _) | (_, b'\n') => return Err(Refusal::Malformed),
-                _ => 0,
-            };
+            if self.after_cr != (*byte == b'\n') {
+                return Err(Refusal::Malformed);
+            }
+            if self.after_cr && self.after_line {
+                return Ok(Some(index.saturating_add(1)));
+            }
+            let is_cr = *byte == b'\r';
+            self.after_line = self.after_cr || (self.after_line && is_cr);
+            self.after_cr = is_cr;
         }
         Ok(None)
     }
 }
 
 /// What the fields of a head say of the body and the stream.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(PartialEq, Eq, Debug)]
 pub(super) struct Framing {
-    /// The length of the body, where it is named.
-    pub(super) content_length: Option<usize>,
-    /// Whether the body comes in chunks.
-    pub(super) chunked: bool,
+    /// The body, where one is announced.
+    pub(super) body: Option<Body>,
     /// Whether the peer closes the stream after this message.
     pub(super) close: bool,
 }
@@ -109,7 +103,8 @@ pub(super) struct Framing {
 type Value<'b> = Option<&'b [u8]>;
 
 impl Framing {
-    /// Reads the fields, and the values of the two named in `others`, which may come once as well.
+    /// Reads the fields of these `names`: the length, the coding, two others whose values are handed out, and the options of the
+    /// connection, in this order. All but the last may come once.
     ///
     /// # Security
     ///
@@ -118,35 +113,32 @@ impl Framing {
     /// `chunked`; a length beside a coding (RFC 9112 §6.3).
     pub(super) fn of<'b>(
         fields: impl Iterator<Item = Option<Field<'b>>>,
-        [one, other]: [&str; 2],
+        names: &str,
     ) -> Result<(Self, [Value<'b>; 2]), Refusal> {
-        let names = ["content-length", "transfer-encoding", one, other];
         let mut values = [None; 4];
-        let mut framing = Self::default();
+        let mut close = false;
         for (before, field) in fields.enumerate() {
             let (name, value) = field.ok_or(Refusal::Malformed)?;
             if before >= MAX_HEADERS {
                 return Err(Refusal::TooManyHeaders);
             }
-            if is(name, "connection") {
-                framing.close |=
-                    value.split(|byte| *byte == b',').any(|option| is(option.trim_ascii(), "close"));
-            }
-            for (wanted, place) in names.iter().zip(&mut values) {
-                if is(name, wanted) && place.replace(value).is_some() {
-                    return Err(Refusal::Malformed);
-                }
+            let Some(position) = position(names.as_bytes(), name) else { continue };
+            match values.get_mut(position) {
+                Some(place) => match place.replace(value) {
+                    None => {}
+                    Some(_) => return Err(Refusal::Malformed),
+                },
+                None => close |= self::position(value, b"close").is_some(),
             }
         }
         let [length, coding, one, other] = values;
-        if let Some(coding) = coding {
-            framing.chunked = is(coding, "chunked") && length.is_none();
-            if !framing.chunked {
-                return Err(Refusal::Malformed);
-            }
-        }
-        framing.content_length = length.map(content_length).transpose()?;
-        Ok((framing, [one, other]))
+        let body = match (length, coding) {
+            (None, None) => None,
+            (Some(length), None) => Some(Body::of_length(decimal(length).ok_or(Refusal::Malformed)?)),
+            (None, Some(coding)) if is(coding, "chunked") => Some(Body::CHUNKED),
+            _ => return Err(Refusal::Malformed),
+        };
+        Ok((Self { body, close }, [one, other]))
     }
 }
 
@@ -184,40 +176,47 @@ fn field(line: &[u8]) -> Option<Field<'_>> {
     let (name, value) = line.split_at_checked(length)?;
     let value = value.get(1..)?;
     let sound = is_token(name) && is_text(value);
-    sound.then(|| (name, value.trim_ascii()))
+    sound.then(|| (name, trim(value)))
 }
 
 /// Whether nothing in `bytes` is a control character but the tabulator: what values and reasons are made of.
+#[inline(never)]
 pub(super) fn is_text(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| !byte.is_ascii_control() || *byte == b'\t')
 }
 
-/// Whether `bytes` are `text`, in small or large letters.
+/// Where `element` stands in a `list` whose elements commas separate (RFC 9110 §5.6.1), in small or large letters.
 #[inline(never)] // small: it is called for every name
-pub(super) fn is(bytes: &[u8], text: &str) -> bool {
-    bytes.eq_ignore_ascii_case(text.as_bytes())
+pub(super) fn position(list: &[u8], element: &[u8]) -> Option<usize> {
+    let mut rest = list;
+    for position in 0.. {
+        let length = rest.iter().position(|byte| *byte == b',').unwrap_or(rest.len());
+        let (other, behind) = rest.split_at_checked(length)?;
+        if trim(other).eq_ignore_ascii_case(element) {
+            return Some(position);
+        }
+        rest = behind.get(1..)?;
+    }
+    None
 }
 
-/// A `Content-Length`.
-fn content_length(value: &[u8]) -> Result<usize, Refusal> {
-    if is_decimal(value) { decimal(value).ok_or(Refusal::BodyTooLong) } else { Err(Refusal::Malformed) }
+/// Whether `bytes` are `text`, which has no comma, in small or large letters.
+fn is(bytes: &[u8], text: &str) -> bool {
+    position(text.as_bytes(), bytes).is_some()
 }
 
 /// Whether a `Content-Type` is `application/json`, whatever its parameters.
 pub(super) fn is_json(value: &[u8]) -> bool {
-    let media_type = value.split(|byte| *byte == b';').next().unwrap_or_default();
-    is(media_type.trim_ascii_end(), "application/json")
+    is(trim(value.split(|byte| *byte == b';').next().unwrap_or_default()), "application/json")
 }
 
-fn is_decimal(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(u8::is_ascii_digit)
-}
-
-/// The number, unless it is too large.
-fn decimal(digits: &[u8]) -> Option<usize> {
-    digits.iter().try_fold(0_usize, |number, digit| {
-        number.checked_mul(10)?.checked_add(usize::from(digit.wrapping_sub(b'0')))
-    })
+/// `bytes` without the blanks around them.
+#[inline(never)]
+fn trim(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
 }
 
 #[cfg(test)]
@@ -226,7 +225,7 @@ mod tests {
 
     fn all<'b>(headers: &[(&'b str, &'b str)]) -> Result<(Framing, [Value<'b>; 2]), Refusal> {
         let fields = headers.iter().map(|(name, value)| Some((name.as_bytes(), value.as_bytes())));
-        Framing::of(fields, ["content-type", "retry-after"])
+        Framing::of(fields, "content-length,transfer-encoding,content-type,retry-after,connection")
     }
 
     fn fields(headers: &[(&str, &str)]) -> Result<Framing, Refusal> {
@@ -237,7 +236,7 @@ mod tests {
     fn a_head_ends_with_the_first_empty_line_in_any_portions() {
         let head = b"HTTP/1.1 200 OK\r\na: b\r\n\r\nrest\r\n\r\n";
         for cut in 0..head.len() {
-            let mut end = HeadEnd::new();
+            let mut end = HeadEnd::default();
             let found = match end.find(&head[..cut]).unwrap() {
                 Some(found) => found,
                 None => cut + end.find(&head[cut..]).unwrap().unwrap(),
@@ -245,21 +244,21 @@ mod tests {
             assert_eq!(&head[found..], b"rest\r\n\r\n");
         }
         for bad in ["a\nb", "a\r\n\n", "\n", "a\rb", "a\r\r\n", "a\r\n\rb", "a\r\n\r\r\n"] {
-            assert_eq!(HeadEnd::new().find(bad.as_bytes()), Err(Refusal::Malformed), "{bad:?}");
+            assert_eq!(HeadEnd::default().find(bad.as_bytes()), Err(Refusal::Malformed), "{bad:?}");
         }
     }
 
     #[test]
     fn one_length_in_plain_digits() {
-        let length = |value| fields(&[("Content-Length", value)]).map(|fields| fields.content_length);
-        assert_eq!(length("0"), Ok(Some(0)));
-        assert_eq!(length("0012"), Ok(Some(12)));
+        let length = |value| fields(&[("Content-Length", value)]).map(|fields| fields.body);
+        assert_eq!(length("0"), Ok(Some(Body::of_length(0))));
+        assert_eq!(length("0012"), Ok(Some(Body::of_length(12))));
+        assert_eq!(length("99999999999999999999"), Ok(Some(Body::of_length(usize::MAX))));
         for bad in
             ["", "+1", "-1", "1 ", "1,1", "1, 1", "0x1", "1.0", "1e3", "\u{661}", "99999999999999999999a"]
         {
             assert_eq!(length(bad), Err(Refusal::Malformed), "{bad:?}");
         }
-        assert_eq!(length("99999999999999999999"), Err(Refusal::BodyTooLong));
         for second in ["1", "2"] {
             let both = [("content-length", "1"), ("CONTENT-LENGTH", second)];
             assert_eq!(fields(&both), Err(Refusal::Malformed));
@@ -268,7 +267,7 @@ mod tests {
 
     #[test]
     fn chunked_and_nothing_else() {
-        assert!(fields(&[("transfer-encoding", "Chunked")]).unwrap().chunked);
+        assert_eq!(fields(&[("transfer-encoding", "Chunked")]).unwrap().body, Some(Body::CHUNKED));
         for bad in [
             "",
             "gzip",

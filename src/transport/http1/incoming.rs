@@ -1,11 +1,14 @@
 //! Requests from bytes: a machine that says where the next bytes go and is told how many came.
 
 use super::Refusal;
-use super::body::{Body, Inflow};
-use super::chunked::Chunked;
+use super::body::Body;
 use super::encoder::is_host;
 use super::head::{Framing, HeadRoom, MAX_HEADERS};
+use super::inflow::Inflow;
 use crate::transport::{Request, is_token_byte};
+
+/// The fields that are read, as [`Framing::of`] takes them.
+const FIELDS: &str = "content-length,transfer-encoding,host,expect,connection";
 
 /// Receives one request into a buffer that the caller hands in at each step, always the same.
 ///
@@ -51,8 +54,8 @@ struct Head {
 
 impl Receiver {
     /// Awaits a request.
-    pub(super) const fn new() -> Self {
-        Self(Stage::Head(HeadRoom::new()))
+    pub(super) fn new() -> Self {
+        Self(Stage::Head(HeadRoom::default()))
     }
 
     /// Whether no byte of a request has come.
@@ -86,7 +89,7 @@ impl Receiver {
         let present = room.after(length);
         let (head, body, waits) = parse(buffer.get(..length).unwrap_or_default())?;
         let mut inflow = Inflow::new(body);
-        let over = inflow.begin(after(buffer, length), present)?;
+        let over = inflow.take(after(buffer, length), 0, present)?;
         let step = match over {
             Some(over) => head.whole(inflow.filled(), over),
             None if waits && present == 0 => Step::Continue,
@@ -133,7 +136,7 @@ fn parse_with<'b>(
         return Err(Refusal::Malformed);
     }
     let fields = request.headers.iter().map(|field| Some((field.name.as_bytes(), field.value)));
-    let (framing, [host, expect]) = Framing::of(fields, ["host", "expect"])?;
+    let (framing, [host, expect]) = Framing::of(fields, FIELDS)?;
     // RFC 9112 §3.2: none, or one that is no host, is refused.
     if !host.and_then(|host| core::str::from_utf8(host).ok()).is_some_and(is_host) {
         return Err(Refusal::Malformed);
@@ -142,9 +145,6 @@ fn parse_with<'b>(
     if expect.is_some() && !waits {
         return Err(Refusal::Expectation);
     }
-    let body = match framing.content_length {
-        _ if framing.chunked => Body::Chunked(Chunked::default()),
-        length => Body::Length(length.unwrap_or(0)),
-    };
+    let body = framing.body.unwrap_or(Body::of_length(0));
     Ok((Head { length: bytes.len(), to_head: method == "HEAD", close: framing.close }, body, waits))
 }

@@ -2,11 +2,11 @@
 //! same: each is a loop around these.
 
 use super::Error;
-use super::encoder::{BLOCK, Encoder};
-use super::response::{Received, Receiver};
+use super::encoder::Sending;
+use super::response::Receiver;
 use crate::log::format_as;
-use crate::transport::{Request, Response};
-use core::{fmt, mem, ops::Range};
+use crate::transport::Request;
+use core::{fmt, mem};
 use embedded_io::ErrorKind;
 
 /// Where the stream stands between two calls. A driver takes it out before it touches it, so that it is dropped with
@@ -39,10 +39,10 @@ impl<S> Link<S> {
         *self = Self::Awaiting { stream, to_head: request.method == "HEAD" };
     }
 
-    /// Takes the stream of which an answer is awaited.
-    pub(super) fn receive<C, E>(&mut self) -> Result<(S, Receiver), Error<C, E>> {
+    /// Takes the stream of which an answer is awaited, to a HEAD request or to another.
+    pub(super) fn receive<C, E>(&mut self) -> Result<(S, bool), Error<C, E>> {
         match mem::replace(self, Self::Closed) {
-            Self::Awaiting { stream, to_head } => Ok((stream, Receiver::new(to_head))),
+            Self::Awaiting { stream, to_head } => Ok((stream, to_head)),
             link => {
                 *self = link;
                 Err(Error::NotSent)
@@ -51,8 +51,8 @@ impl<S> Link<S> {
     }
 
     /// Keeps the stream that brought a whole answer if it may carry another exchange.
-    pub(super) fn received(&mut self, stream: S, received: &Received) {
-        if received.reusable {
+    pub(super) fn received(&mut self, stream: S, receiver: &Receiver) {
+        if receiver.is_reusable() {
             *self = Self::Idle(stream);
         }
     }
@@ -66,98 +66,46 @@ impl<S> fmt::Debug for Link<S> {
 
 format_as! { [S] Link<S>, link => "{}", link.name() }
 
-/// A message that is being written.
-pub(super) struct Sending<'a> {
-    /// What the head comes from, where there is one.
-    encoder: Option<Encoder<'a>>,
-    block: [u8; BLOCK],
-    /// What of the block is still to be written.
-    staged: Range<usize>,
-    /// What of the body is, once the head has gone.
-    body: Option<&'a [u8]>,
-    /// Whether the stream has taken any byte so far.
-    left: bool,
-}
-
-impl<'a> Sending<'a> {
-    pub(super) const fn new(encoder: Encoder<'a>) -> Self {
-        Self { encoder: Some(encoder), block: [0; BLOCK], staged: 0..0, body: None, left: false }
-    }
-
-    /// These bytes and no more.
-    pub(super) const fn bytes(bytes: &'a [u8]) -> Self {
-        Self { encoder: None, block: [0; BLOCK], staged: 0..0, body: Some(bytes), left: false }
-    }
-
-    /// The bytes to be written next; `None` when all have been.
-    pub(super) fn next(&mut self) -> Option<&[u8]> {
-        if let (true, None, Some(encoder)) = (self.staged.is_empty(), self.body, &mut self.encoder) {
-            self.staged = 0..encoder.fill(&mut self.block).len();
-            if self.staged.is_empty() {
-                self.body = Some(encoder.body());
-            }
-        }
-        let bytes = self.body.or_else(|| self.block.get(self.staged.clone()))?;
-        (!bytes.is_empty()).then_some(bytes)
-    }
-
-    /// Takes the outcome of writing them.
+impl Sending<'_> {
+    /// Takes the outcome of writing what [`Sending::next`] gave.
     pub(super) fn take<C, E: embedded_io::Error>(
         &mut self,
         written: Result<usize, E>,
     ) -> Result<(), Error<C, E>> {
         match written {
-            Ok(0) => return Err(Error::Ended { request_left: self.left }),
+            Ok(0) => Err(Error::Ended { request_left: self.has_left() }),
             Ok(taken) => {
-                self.left = true;
-                match &mut self.body {
-                    Some(body) => *body = body.get(taken..).unwrap_or_default(),
-                    None => self.staged.start = self.staged.start.saturating_add(taken),
-                }
+                self.taken(taken);
+                Ok(())
             }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::Stream { error, request_left: self.left }),
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
+            Err(error) => Err(Error::Stream { error, request_left: self.has_left() }),
         }
-        Ok(())
     }
+}
 
-    /// Takes the outcome of flushing; whether it is done.
-    pub(super) fn is_flushed<C, E: embedded_io::Error>(
-        &self,
-        flushed: Result<(), E>,
-    ) -> Result<bool, Error<C, E>> {
-        match flushed {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(false),
-            Err(error) => Err(Error::Stream { error, request_left: true }),
-        }
+/// Takes the outcome of flushing; whether it is done.
+pub(super) fn is_flushed<C, E: embedded_io::Error>(flushed: Result<(), E>) -> Result<bool, Error<C, E>> {
+    match flushed {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::Interrupted => Ok(false),
+        Err(error) => Err(Error::Stream { error, request_left: true }),
     }
 }
 
 impl Receiver {
-    /// Takes the outcome of reading into [`Receiver::room`]; `Some` is the whole answer.
+    /// Takes the outcome of reading into [`Receiver::room`]; whether the answer is whole.
     pub(super) fn take<C, E: embedded_io::Error>(
         &mut self,
         buffer: &mut [u8],
         read: Result<usize, E>,
-    ) -> Result<Option<Received>, Error<C, E>> {
+    ) -> Result<bool, Error<C, E>> {
         match read {
-            Ok(0) => self.ended().map(Some).ok_or(Error::Ended { request_left: true }),
+            Ok(0) if self.ended() => Ok(true),
+            Ok(0) => Err(Error::Ended { request_left: true }),
             Ok(read) => Ok(self.received(buffer, read)?),
-            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(None),
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(false),
             Err(error) => Err(Error::Stream { error, request_left: true }),
-        }
-    }
-}
-
-impl Received {
-    /// The answer, whose body lies at the front of `buffer`.
-    pub(super) fn response<'b>(&self, buffer: &'b mut [u8]) -> Response<'b> {
-        Response {
-            status: self.status,
-            content_type_is_json: self.json,
-            retry_after: self.retry_after,
-            body: buffer.get_mut(..self.length).unwrap_or_default(),
         }
     }
 }

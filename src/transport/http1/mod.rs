@@ -42,22 +42,23 @@
 #[cfg(feature = "async")]
 mod asynchronous;
 mod body;
-mod chunked;
 mod connect;
 mod encoder;
 mod error;
 mod head;
 mod incoming;
+mod inflow;
 mod link;
 mod response;
 mod server;
 
-use super::{InvalidHeader, Request, Response, Transport, TransportError};
+use super::{InvalidHeader, Request, Response, Transport};
 use crate::log::format_as;
 use core::fmt;
 use embedded_io::{ErrorType, Read, Write};
-use encoder::Encoder;
-use link::{Link, Sending};
+use encoder::Sending;
+use link::{Link, is_flushed};
+use response::Receiver;
 
 #[cfg(feature = "async")]
 pub use asynchronous::{AsyncConnect, AsyncHttp1};
@@ -118,34 +119,38 @@ impl<C: Connect> Transport for Http1<'_, C> {
     type Error = Error<C::Error, <C::Stream as ErrorType>::Error>;
 
     fn send(&mut self, request: &Request<'_>) -> Result<(), Self::Error> {
-        let mut sending = Sending::new(Encoder::request(request, self.host)?);
-        if let Some(mut stream) = self.link.take_idle(|stream| self.connector.is_reusable(stream)) {
+        encoder::check(request)?;
+        let mut sending = Sending::request(request, self.host);
+        let mut kept = self.link.take_idle(|stream| self.connector.is_reusable(stream));
+        loop {
+            let was_kept = kept.is_some();
+            let mut stream = match kept.take() {
+                Some(stream) => stream,
+                None => self.connector.connect().map_err(Error::Connect)?,
+            };
             match write(&mut stream, &mut sending) {
                 Ok(()) => {
                     self.link.sent(stream, request);
                     return Ok(());
                 }
                 // It was dead, and has taken nothing: the one time that a request goes to a second stream.
-                Err(error) if !error.request_left() => {}
+                Err(_) if was_kept && !sending.has_left() => {}
                 Err(error) => return Err(error),
             }
         }
-        let mut stream = self.connector.connect().map_err(Error::Connect)?;
-        write(&mut stream, &mut sending)?;
-        self.link.sent(stream, request);
-        Ok(())
     }
 
     fn receive<'b>(&mut self, buffer: &'b mut [u8]) -> Result<Response<'b>, Self::Error> {
-        let (mut stream, mut receiver) = self.link.receive()?;
-        let received = loop {
+        let (mut stream, to_head) = self.link.receive()?;
+        let mut receiver = Receiver::new(to_head);
+        loop {
             let read = stream.read(receiver.room(buffer)?);
-            if let Some(received) = receiver.take(buffer, read)? {
-                break received;
+            if receiver.take(buffer, read)? {
+                break;
             }
-        };
-        self.link.received(stream, &received);
-        Ok(received.response(buffer))
+        }
+        self.link.received(stream, &receiver);
+        Ok(receiver.response(buffer))
     }
 }
 
@@ -165,10 +170,14 @@ format_as! {
 
 /// Writes a whole message.
 fn write<C, S: Write>(stream: &mut S, sending: &mut Sending<'_>) -> Result<(), Error<C, S::Error>> {
-    while let Some(bytes) = sending.next() {
+    loop {
+        let bytes = sending.next();
+        if bytes.is_empty() {
+            break;
+        }
         let written = stream.write(bytes);
         sending.take(written)?;
     }
-    while !sending.is_flushed(stream.flush())? {}
+    while !is_flushed(stream.flush())? {}
     Ok(())
 }

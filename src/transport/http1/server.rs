@@ -1,8 +1,7 @@
 //! The server's end of HTTP/1.1.
 
-use super::encoder::{Decimal, Encoder};
+use super::encoder::{Decimal, Sending};
 use super::incoming::{Receiver, Step};
-use super::link::Sending;
 use super::{Error, Refusal, write};
 use crate::log::format_as;
 use crate::transport::Header;
@@ -104,9 +103,9 @@ impl<S: Read + Write> Server<S> {
     pub fn answer(&mut self, answer: &Answer<'_>) -> Result<(), ServerError<S::Error>> {
         let State::Asked { to_head, keep } = self.state else { return Err(ServerError::OutOfTurn) };
         let status = Decimal::new(usize::from(answer.status));
-        let encoder = Encoder::answer(answer, &status, !keep, to_head).map_err(ServerError::Answer)?;
+        let mut sending = Sending::answer(answer, &status, !keep, to_head).map_err(ServerError::Answer)?;
         self.state = State::Closed;
-        write::<Infallible, S>(&mut self.stream, &mut Sending::new(encoder))?;
+        write::<Infallible, S>(&mut self.stream, &mut sending)?;
         if keep {
             self.state = State::Ready;
         }
@@ -132,7 +131,7 @@ impl<S: Read + Write> Server<S> {
     }
 
     fn say_continue(&mut self) -> Result<(), ServerError<S::Error>> {
-        Ok(write::<Infallible, S>(&mut self.stream, &mut Sending::bytes(b"HTTP/1.1 100 Continue\r\n\r\n"))?)
+        Ok(write::<Infallible, S>(&mut self.stream, &mut Sending::go_ahead())?)
     }
 }
 
