@@ -172,6 +172,11 @@ impl<'a> Value<'a> {
         self.first() == b'{'
     }
 
+    /// Whether this is an array without elements.
+    pub(crate) fn is_empty_array(self) -> bool {
+        self.raw().iter().filter(|byte| !byte.is_ascii_whitespace()).eq(b"[]")
+    }
+
     /// The string.
     ///
     /// # Errors
@@ -314,13 +319,6 @@ impl<'a> Iterator for Entries<'a> {
 pub struct Elements<'a> {
     scanner: Scanner<'a>,
     first: bool,
-}
-
-impl Elements<'_> {
-    /// Whether any is left.
-    pub(crate) fn has_more(mut self) -> bool {
-        self.scanner.is_next(b']', self.first)
-    }
 }
 
 impl<'a> Iterator for Elements<'a> {

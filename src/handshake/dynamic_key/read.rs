@@ -6,7 +6,7 @@ use super::super::members::names_at;
 use super::super::members::{
     MAX_NONCE, Nonce, decode_at, kid, names, nonce, offered, required, string, text,
 };
-use crate::codec::json::{self, Elements, JsonError, Str, Value};
+use crate::codec::json::{self, JsonError, Str, Value};
 use crate::crypto::signature::KeyId;
 use crate::error::{Code, Error, Peer};
 use crate::scheme::{NameList, Scheme};
@@ -153,7 +153,7 @@ impl<'a> ChoiceFields<'a> {
 
     /// Whether a feature is selected, or something that is no list.
     pub(crate) fn has_features(&self) -> bool {
-        self.0[2].is_some_and(|features| features.elements().map_or(true, Elements::has_more))
+        self.0[2].is_some_and(|features| !features.is_empty_array())
     }
 
     pub(crate) const fn expires_in(&self) -> Option<Value<'a>> {
