@@ -96,7 +96,7 @@ impl Aad {
         let mut nonce = [b':'; 1 + NONCE_TEXT + 1];
         let [_, text @ .., _] = &mut nonce;
         // Twelve bytes are sixteen characters.
-        let _ = base64::encode(request.as_bytes(), text);
+        let _ = base64::encode_to(request.as_bytes(), text);
         self.push(&nonce);
         // Three digits, and more for what is no status, so that no two numbers look alike.
         let (mut digits, mut start, mut rest) = ([0; 5], 5, status);
@@ -152,7 +152,7 @@ pub fn seal<P: Provider>(
     tail.first_chunk_mut().ok_or(too_small).map(|place| *place = *TAIL)?;
     let (before, after) = head.split_first_chunk_mut().ok_or(too_small)?;
     *before = *HEAD;
-    base64::encode(nonce.as_bytes(), after)?;
+    base64::encode_to(nonce.as_bytes(), after)?;
     let (_, after) = after.split_first_chunk_mut::<NONCE_TEXT>().ok_or(too_small)?;
     after.first_chunk_mut().ok_or(too_small).map(|place| *place = *MIDDLE)?;
     Ok(too_small.needed)

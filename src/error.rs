@@ -112,6 +112,7 @@ impl From<Misuse> for Error {
 }
 
 impl From<CryptoError> for Error {
+    #[inline(never)] // small: it is called behind every step of the provider's
     fn from(error: CryptoError) -> Self {
         match error {
             CryptoError::InvalidPublicKey => Self::Peer(Peer::InvalidPublicKey),
@@ -154,140 +155,100 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
-/// An error code of the wire (§2.6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum Code {
+/// Defines [`Code`]: of each its name behind the prefix, the status and the sentence.
+macro_rules! codes {
+    ($($(#[$doc:meta])* $code:ident: $name:literal, $status:literal, $message:literal;)*) => {
+        /// An error code of the wire (§2.6).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+        #[non_exhaustive]
+        pub enum Code {
+            $($(#[$doc])* $code,)*
+        }
+
+        impl Code {
+            /// All codes, in the order of §2.6.
+            pub const ALL: [Self; 15] = [$(Self::$code),*];
+
+            /// The name on the wire.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$code => concat!("DYNAMIC_KEY_V2_", $name),)*
+                }
+            }
+
+            /// The HTTP status that comes with it.
+            #[must_use]
+            pub const fn status(self) -> u16 {
+                match self {
+                    $(Self::$code => $status,)*
+                }
+            }
+
+            /// The sentence that stands beside it on the wire: nothing of the request.
+            #[must_use]
+            pub const fn message(self) -> &'static str {
+                match self {
+                    $(Self::$code => $message,)*
+                }
+            }
+        }
+
+        /// What tells the codes apart: their names without the prefix, in the order of [`Code::ALL`], a comma behind each.
+        const NAMES: &[u8] = concat!($($name, ","),*).as_bytes();
+    };
+}
+
+codes! {
     /// The version header is absent or not `2`.
-    MissingVersion,
+    MissingVersion: "MISSING_VERSION", 400, "The header X-Dynamic-Key-Version: 2 is required.";
     /// A public key is no valid one (§1).
-    InvalidPublicKey,
+    InvalidPublicKey: "INVALID_PUBLIC_KEY", 400, "The public key is not valid.";
     /// Not the JSON of the protocol, over a limit, or not base64.
-    MalformedRequest,
+    MalformedRequest: "MALFORMED_REQUEST", 400, "The request is malformed.";
     /// The client is unknown, or claims an identity that is not its own.
-    ClientNotAllowed,
+    ClientNotAllowed: "CLIENT_NOT_ALLOWED", 403, "The client is not allowed.";
     /// No scheme is common to both.
-    NoCommonScheme,
+    NoCommonScheme: "NO_COMMON_SCHEME", 400, "No offered scheme is supported.";
     /// The chosen scheme needs a key of another group.
-    RetryWithScheme,
+    RetryWithScheme: "RETRY_WITH_SCHEME", 409, "Retry with a key for the named scheme.";
     /// The mode is below the gateway's policy.
-    ConfirmationRequired,
+    ConfirmationRequired: "CONFIRMATION_REQUIRED", 400, "A stronger mode is required.";
     /// No, unknown, long ended or exhausted session.
-    InvalidSession,
+    InvalidSession: "INVALID_SESSION", 400, "The session is not valid.";
     /// The session is past its end.
-    SessionExpired,
+    SessionExpired: "SESSION_EXPIRED", 401, "The session has expired.";
     /// The token is absent, wrong, outside its time, or another session's.
-    InvalidToken,
+    InvalidToken: "INVALID_TOKEN", 401, "The token is not valid.";
     /// Repeated nonce, wrong tag, reflected envelope: one code for all.
-    EncryptionError,
+    EncryptionError: "ENCRYPTION_ERROR", 400, "The envelope could not be opened.";
     /// No rule admits the route.
-    RouteNotAllowed,
+    RouteNotAllowed: "ROUTE_NOT_ALLOWED", 404, "The route is not allowed.";
     /// Rate limit.
-    TooManyRequests,
+    TooManyRequests: "TOO_MANY_REQUESTS", 429, "Too many requests.";
     /// The session store cannot answer.
-    StoreUnavailable,
+    StoreUnavailable: "STORE_UNAVAILABLE", 503, "The session store is unavailable.";
     /// The upstream did not answer.
-    UpstreamUnavailable,
+    UpstreamUnavailable: "UPSTREAM_UNAVAILABLE", 502, "The upstream is unavailable.";
 }
 
 impl Code {
-    /// All codes, in the order of §2.6.
-    pub const ALL: [Self; 15] = [
-        Self::MissingVersion,
-        Self::InvalidPublicKey,
-        Self::MalformedRequest,
-        Self::ClientNotAllowed,
-        Self::NoCommonScheme,
-        Self::RetryWithScheme,
-        Self::ConfirmationRequired,
-        Self::InvalidSession,
-        Self::SessionExpired,
-        Self::InvalidToken,
-        Self::EncryptionError,
-        Self::RouteNotAllowed,
-        Self::TooManyRequests,
-        Self::StoreUnavailable,
-        Self::UpstreamUnavailable,
-    ];
-
     /// What every code begins with.
     pub const PREFIX: &'static str = "DYNAMIC_KEY_V2_";
-
-    /// The name on the wire.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::MissingVersion => "DYNAMIC_KEY_V2_MISSING_VERSION",
-            Self::InvalidPublicKey => "DYNAMIC_KEY_V2_INVALID_PUBLIC_KEY",
-            Self::MalformedRequest => "DYNAMIC_KEY_V2_MALFORMED_REQUEST",
-            Self::ClientNotAllowed => "DYNAMIC_KEY_V2_CLIENT_NOT_ALLOWED",
-            Self::NoCommonScheme => "DYNAMIC_KEY_V2_NO_COMMON_SCHEME",
-            Self::RetryWithScheme => "DYNAMIC_KEY_V2_RETRY_WITH_SCHEME",
-            Self::ConfirmationRequired => "DYNAMIC_KEY_V2_CONFIRMATION_REQUIRED",
-            Self::InvalidSession => "DYNAMIC_KEY_V2_INVALID_SESSION",
-            Self::SessionExpired => "DYNAMIC_KEY_V2_SESSION_EXPIRED",
-            Self::InvalidToken => "DYNAMIC_KEY_V2_INVALID_TOKEN",
-            Self::EncryptionError => "DYNAMIC_KEY_V2_ENCRYPTION_ERROR",
-            Self::RouteNotAllowed => "DYNAMIC_KEY_V2_ROUTE_NOT_ALLOWED",
-            Self::TooManyRequests => "DYNAMIC_KEY_V2_TOO_MANY_REQUESTS",
-            Self::StoreUnavailable => "DYNAMIC_KEY_V2_STORE_UNAVAILABLE",
-            Self::UpstreamUnavailable => "DYNAMIC_KEY_V2_UPSTREAM_UNAVAILABLE",
-        }
-    }
-
-    /// The HTTP status that comes with it.
-    #[must_use]
-    pub const fn status(self) -> u16 {
-        match self {
-            Self::MissingVersion
-            | Self::InvalidPublicKey
-            | Self::MalformedRequest
-            | Self::NoCommonScheme
-            | Self::ConfirmationRequired
-            | Self::InvalidSession
-            | Self::EncryptionError => 400,
-            Self::SessionExpired | Self::InvalidToken => 401,
-            Self::ClientNotAllowed => 403,
-            Self::RouteNotAllowed => 404,
-            Self::RetryWithScheme => 409,
-            Self::TooManyRequests => 429,
-            Self::UpstreamUnavailable => 502,
-            Self::StoreUnavailable => 503,
-        }
-    }
-
-    /// The sentence that stands beside it on the wire: nothing of the request.
-    #[must_use]
-    pub const fn message(self) -> &'static str {
-        match self {
-            Self::MissingVersion => "The header X-Dynamic-Key-Version: 2 is required.",
-            Self::InvalidPublicKey => "The public key is not valid.",
-            Self::MalformedRequest => "The request is malformed.",
-            Self::ClientNotAllowed => "The client is not allowed.",
-            Self::NoCommonScheme => "No offered scheme is supported.",
-            Self::RetryWithScheme => "Retry with a key for the named scheme.",
-            Self::ConfirmationRequired => "A stronger mode is required.",
-            Self::InvalidSession => "The session is not valid.",
-            Self::SessionExpired => "The session has expired.",
-            Self::InvalidToken => "The token is not valid.",
-            Self::EncryptionError => "The envelope could not be opened.",
-            Self::RouteNotAllowed => "The route is not allowed.",
-            Self::TooManyRequests => "Too many requests.",
-            Self::StoreUnavailable => "The session store is unavailable.",
-            Self::UpstreamUnavailable => "The upstream is unavailable.",
-        }
-    }
 
     /// The code with this name on the wire.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|code| code.name() == name)
+        let name = name.strip_prefix(Self::PREFIX)?;
+        let code = NAMES.split(|byte| *byte == b',').position(|known| known == name.as_bytes())?;
+        Self::ALL.get(code).copied()
     }
 
     /// As [`Code::from_name`], of a string as it was sent.
     pub(crate) fn from_json(name: Str<'_>) -> Option<Self> {
-        Self::ALL.into_iter().find(|code| name.is(code.name()))
+        let mut room = [0; 64]; // the longest has 36 characters
+        Self::from_name(name.copy_to(&mut room).ok()?)
     }
 }
 
@@ -307,6 +268,19 @@ mod tests {
             assert!(code.name().starts_with(Code::PREFIX));
             assert_eq!(Code::from_name(code.name()), Some(code));
         }
-        assert_eq!(Code::from_name("DYNAMIC_KEY_V2_"), None);
+        for name in [
+            "",
+            ",",
+            "INVALID_TOKEN,",
+            "INVALID_TOKEN,ENCRYPTION_ERROR",
+            "INVALID_TOKE",
+            "INVALID_TOKENS",
+            "invalid_token",
+        ] {
+            assert_eq!(Code::from_name(&std::format!("{}{name}", Code::PREFIX)), None, "{name}");
+        }
+        for name in ["", "INVALID_TOKEN", "DYNAMIC_KEY_V2", "DYNAMIC_KEY_V3_INVALID_TOKEN"] {
+            assert_eq!(Code::from_name(name), None, "{name}");
+        }
     }
 }

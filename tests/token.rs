@@ -284,9 +284,13 @@ fn times_have_their_edges() {
             let outcome = keys.verify(algorithm, &token, &EXPECTED, Timestamp::from_unix_millis(now));
             assert_eq!(outcome.is_ok(), valid, "{now}");
         }
-        // Fractions of a second are dropped: never a moment longer than what was asked for.
-        let fraction = TokenClaims { expires: Timestamp::from_unix_millis(end + 999), ..CLAIMS };
-        assert_eq!(keys.issue(Algorithm::Hs256, &fraction), keys.issue(Algorithm::Hs256, &CLAIMS));
+        // A fraction of a second is the whole second at either end: never a moment less than the session's.
+        for fraction in [1, 999] {
+            let issued_at = Timestamp::from_unix_millis(start + fraction);
+            let expires = Timestamp::from_unix_millis(end - 1000 + fraction);
+            let claims = TokenClaims { issued_at, expires, ..CLAIMS };
+            assert_eq!(keys.issue(algorithm, &claims), token, "{fraction}");
+        }
     }
 }
 

@@ -295,8 +295,7 @@ const fn is_about_the_session(code: Code) -> bool {
 /// The code of an error of the gateway, if `text` is one.
 pub(super) fn code_of(text: &[u8]) -> Option<Code> {
     let [code] = json::object(text, &["code"]).ok()?;
-    let mut room = [0; 64];
-    Code::from_name(code?.string().ok()?.copy_to(&mut room).ok()?)
+    Code::from_json(code?.string().ok()?)
 }
 
 /// How soon after a renewal that a hint caused another hint may cause one: after 1 s, 2 s, … 64 s, until an authentic

@@ -7,6 +7,8 @@
 //! Work is linear in the text, and the stack does not depend on it.
 
 mod escape;
+mod members;
+mod plain;
 mod scan;
 
 pub use escape::{Bytes, Str, escape, escaped_len, put_string, unescape_in_place};
@@ -80,7 +82,7 @@ pub(crate) fn find<'a>(
     names: &[&str],
     found: &mut [Option<Value<'a>>],
 ) -> Result<(), JsonError> {
-    scan::root(text, names, None, found)
+    members::of_text(text, names, None, found)
 }
 
 /// As [`object`], but the member named `body` may nest to [`MAX_BODY_DEPTH`].
@@ -94,7 +96,7 @@ pub fn object_with_body<'a, const N: usize>(
     body: &str,
 ) -> Result<[Option<Value<'a>>; N], JsonError> {
     let mut found = [None; N];
-    scan::root(text, names, Some(body), &mut found)?;
+    members::of_text(text, names, Some(body), &mut found)?;
     Ok(found)
 }
 
@@ -104,7 +106,12 @@ pub fn object_with_body<'a, const N: usize>(
 ///
 /// [`JsonError`]: grammar and depth.
 pub fn value(text: &[u8]) -> Result<Value<'_>, JsonError> {
-    scan::single(text)
+    let text = core::str::from_utf8(text).map_err(|_| JsonError::Malformed)?;
+    let mut scanner = Scanner::new(text, 0);
+    scanner.white_space();
+    let value = scanner.value(MAX_BODY_DEPTH);
+    scanner.end()?;
+    value.ok_or(JsonError::Malformed)
 }
 
 /// A value whose grammar has been checked, where it stands in the text.
@@ -171,9 +178,14 @@ impl<'a> Value<'a> {
     ///
     /// [`JsonError::WrongType`] where this is no string.
     pub fn string(self) -> Result<Str<'a>, JsonError> {
-        let raw =
-            self.raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')).ok_or(JsonError::WrongType)?;
-        Ok(Str::new(raw, Place::new(self.place.at().wrapping_add(1), self.place.is_escaped())))
+        self.text().ok_or(JsonError::WrongType)
+    }
+
+    /// The string, if it is one.
+    #[inline(never)] // small: it is called for every string
+    pub(crate) fn text(self) -> Option<Str<'a>> {
+        let raw = self.raw.strip_prefix('"')?.strip_suffix('"')?;
+        Some(Str { raw, place: Place::new(self.place.at().wrapping_add(1), self.place.is_escaped()) })
     }
 
     /// The integer, 0 to 2⁵³ − 1, in plain digits: without sign, fraction, exponent. [`Value::raw`] has its
@@ -229,7 +241,7 @@ impl<'a> Value<'a> {
 
     /// [`Value::members`], into a place that is there.
     pub(crate) fn find(self, names: &[&str], found: &mut [Option<Value<'a>>]) -> Result<(), JsonError> {
-        scan::members(&mut self.scanner(), names, scan::Limits::checked(), found)
+        members::of_value(self, names, found)
     }
 
     /// All members of this object, as sent. No name is repeated.
@@ -238,7 +250,7 @@ impl<'a> Value<'a> {
     ///
     /// As [`Value::members`].
     pub fn entries(self) -> Result<Entries<'a>, JsonError> {
-        scan::members(&mut self.scanner(), &[], scan::Limits::checked(), &mut [])?;
+        members::of_value(self, &[], &mut [])?;
         self.all_members()
     }
 
@@ -292,9 +304,8 @@ impl<'a> Iterator for Entries<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         // The grammar has been checked: no error can occur.
-        let name = self.scanner.next_name(core::mem::take(&mut self.first)).ok()??;
-        let value = self.scanner.value(1, MAX_BODY_DEPTH).ok()?;
-        Some((name, value))
+        let name = self.scanner.next_name(core::mem::take(&mut self.first))?;
+        Some((name, self.scanner.value(members::BODY_DEPTH)?))
     }
 }
 
@@ -305,15 +316,20 @@ pub struct Elements<'a> {
     first: bool,
 }
 
+impl Elements<'_> {
+    /// Whether any is left.
+    pub(crate) fn has_more(mut self) -> bool {
+        self.scanner.is_next(b']', self.first)
+    }
+}
+
 impl<'a> Iterator for Elements<'a> {
     type Item = Value<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
         // The grammar has been checked: no error can occur.
-        if !self.scanner.next_element(core::mem::take(&mut self.first)).ok()? {
-            return None;
-        }
-        self.scanner.value(1, MAX_BODY_DEPTH).ok()
+        let is_next = self.scanner.is_next(b']', core::mem::take(&mut self.first));
+        if is_next { self.scanner.value(members::BODY_DEPTH) } else { None }
     }
 }
 

@@ -43,3 +43,15 @@ pub(crate) const fn is_made_of(text: &[u8], marks: &[u8]) -> bool {
     }
     true
 }
+
+/// The number, where `text` is one in plain digits; one that is too large is the largest.
+#[inline(never)] // small: lengths, statuses and times are read by it
+pub(crate) fn decimal(text: &[u8]) -> Option<usize> {
+    if text.is_empty() {
+        return None;
+    }
+    text.iter().try_fold(0_usize, |number, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        (digit <= 9).then(|| number.saturating_mul(10).saturating_add(digit.into()))
+    })
+}

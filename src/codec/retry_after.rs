@@ -1,6 +1,7 @@
 //! `Retry-After` of HTTP (RFC 9110 §10.2.3): seconds, or a date in any of the three forms of §5.6.7.
 
 use super::cursor::Reader;
+use super::decimal;
 use super::timestamp::Timestamp;
 use crate::log::format_as;
 use core::fmt;
@@ -63,10 +64,7 @@ impl Unread {
     /// The seconds; `None` for a date, too.
     #[must_use]
     pub fn seconds(&self) -> Option<u32> {
-        match self.text() {
-            [] => None,
-            text => seconds(text),
-        }
+        seconds(self.text())
     }
 
     fn text(&self) -> &[u8] {
@@ -84,10 +82,7 @@ impl fmt::Debug for Unread {
 format_as! { [] Unread, unread => "Unread({=[u8]:a})", unread.text() }
 
 fn seconds(value: &[u8]) -> Option<u32> {
-    value.iter().try_fold(0_u32, |seconds, &byte| {
-        let digit = byte.wrapping_sub(b'0');
-        (digit <= 9).then(|| seconds.saturating_mul(10).saturating_add(digit.into()))
-    })
+    decimal(value).map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX))
 }
 
 const DAYS: [&str; 7] = ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];

@@ -5,7 +5,7 @@ use super::signature::identity;
 use super::{Bench, Failure, Property, ROOM, Subject};
 use crate::agreement::schedule::PlainKdf;
 use crate::codec::timestamp::Timestamp;
-use crate::crypto::software::{PinnedKey, Pins};
+use crate::crypto::software::{Identity, PinnedKey, Pins};
 use crate::crypto::{CryptoError, KeyId, Provider, Signature, Signer, Verified, Verifier};
 use crate::envelope::{Envelope, introduce};
 use crate::error::{Error, Peer};
@@ -37,6 +37,7 @@ where
     V: FnMut(&[u8; 65], &KeyId, &[u8], &Signature) -> Result<Verified, CryptoError>,
     R: TryCryptoRng,
 {
+    let mut other = Other::of(&subject.point)?;
     for (row, scheme) in Scheme::ELLIPTIC.into_iter().enumerate() {
         if !supports(subject.provider, bench, scheme.aead(), row)? {
             continue;
@@ -46,8 +47,8 @@ where
                 continue; // plain mode knows one scheme
             }
             let case = Case { mode, scheme, number: row.wrapping_mul(MODES.len()).wrapping_add(column) };
-            as_client(subject, bench, case)?;
-            as_gateway(subject, bench, case)?;
+            as_client(subject, bench, &mut other, case)?;
+            as_gateway(subject, bench, &mut other, case)?;
         }
     }
     Ok(())
@@ -64,6 +65,7 @@ struct Case {
 fn as_client<P, S, V, R>(
     subject: &mut Subject<'_, P, S, V>,
     bench: &mut Bench<'_, R>,
+    other: &mut Other,
     case: Case,
 ) -> Result<(), Failure>
 where
@@ -72,24 +74,18 @@ where
     V: FnMut(&[u8; 65], &KeyId, &[u8], &Signature) -> Result<Verified, CryptoError>,
     R: TryCryptoRng,
 {
-    let property = Property::ClientHandshake;
-    let mut identity = identity()?;
-    let key = Property::Reference.succeeds(case.number, identity.public())?;
-    let pins = [property.succeeds(case.number, PinnedKey::from_point(&subject.point))?];
-    let mut verifier = Trusting { point: *key.point(), verify: &mut subject.verify };
-    let signers = Signers::of(case.mode, &mut *subject.signer, &mut identity);
+    let mut verifier = Trusting { point: other.point, verify: &mut subject.verify };
+    let signers = Signers::of(case.mode, &mut *subject.signer, &mut other.identity);
     let mut pair = Pair { client: &mut *subject.provider, gateway: &mut bench.software };
-    let outcome = pair.shake(signers, &mut verifier, bench.room, case);
-    let (mut sessions, introduction) = property.succeeds(case.number, outcome)?;
-    let introduced = pair.introduce(&mut sessions, introduction, &mut Pins(&pins), bench.room);
-    property.succeeds(case.number, introduced)?;
-    pair.talk(sessions, bench.room, Property::ClientMessages, case.number)
+    let properties = [Property::ClientHandshake, Property::ClientMessages];
+    pair.meet(signers, &mut verifier, &mut Pins(&other.pins), bench.room, properties, case)
 }
 
 #[inline(never)]
 fn as_gateway<P, S, V, R>(
     subject: &mut Subject<'_, P, S, V>,
     bench: &mut Bench<'_, R>,
+    other: &mut Other,
     case: Case,
 ) -> Result<(), Failure>
 where
@@ -98,18 +94,30 @@ where
     V: FnMut(&[u8; 65], &KeyId, &[u8], &Signature) -> Result<Verified, CryptoError>,
     R: TryCryptoRng,
 {
-    let property = Property::GatewayHandshake;
-    let mut identity = identity()?;
-    let key = Property::Reference.succeeds(case.number, identity.public())?;
-    let pins = [property.succeeds(case.number, PinnedKey::from_point(&subject.point))?];
-    let signers = Signers::of(case.mode, &mut identity, &mut *subject.signer);
+    let mut verifier = Trusting { point: other.point, verify: &mut subject.verify };
+    let signers = Signers::of(case.mode, &mut other.identity, &mut *subject.signer);
     let mut pair = Pair { client: &mut bench.software, gateway: &mut *subject.provider };
-    let outcome = pair.shake(signers, &mut Pins(&pins), bench.room, case);
-    let (mut sessions, introduction) = property.succeeds(case.number, outcome)?;
-    let mut verifier = Trusting { point: *key.point(), verify: &mut subject.verify };
-    let introduced = pair.introduce(&mut sessions, introduction, &mut verifier, bench.room);
-    property.succeeds(case.number, introduced)?;
-    pair.talk(sessions, bench.room, Property::GatewayMessages, case.number)
+    let properties = [Property::GatewayHandshake, Property::GatewayMessages];
+    pair.meet(signers, &mut Pins(&other.pins), &mut verifier, bench.room, properties, case)
+}
+
+/// The end that is not the subject.
+struct Other {
+    identity: Identity,
+    /// Its public key.
+    point: [u8; 65],
+    /// The subject, whom it trusts.
+    pins: [PinnedKey; 1],
+}
+
+impl Other {
+    #[inline(never)]
+    fn of(point: &[u8; 65]) -> Result<Self, Failure> {
+        let identity = identity()?;
+        let key = Property::Reference.succeeds(0, identity.public())?;
+        let pins = [Property::ClientHandshake.succeeds(0, PinnedKey::from_point(point))?];
+        Ok(Self { identity, point: *key.point(), pins })
+    }
 }
 
 /// Who signs.
@@ -173,6 +181,24 @@ type Sessions<C, G> = (Session<C, TOKEN>, ServerSession<G>);
 type Shaken<C, G> = (Sessions<C, G>, Option<Signature>);
 
 impl<C: Provider, G: Provider> Pair<'_, C, G> {
+    /// A handshake, the client's signature where it has one, and messages.
+    #[inline(never)]
+    fn meet(
+        &mut self,
+        signers: Signers<'_>,
+        of_client: &mut impl Verifier,
+        of_gateway: &mut impl Verifier,
+        room: &mut [u8; ROOM],
+        [handshake, messages]: [Property; 2],
+        case: Case,
+    ) -> Result<(), Failure> {
+        let outcome = self.shake(signers, of_client, room, case);
+        let (mut sessions, introduction) = handshake.succeeds(case.number, outcome)?;
+        let introduced = self.introduce(&mut sessions, introduction, of_gateway, room);
+        handshake.succeeds(case.number, introduced)?;
+        self.talk(sessions, room, messages, case.number)
+    }
+
     #[inline(never)]
     fn shake(
         &mut self,

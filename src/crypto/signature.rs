@@ -3,6 +3,7 @@
 use super::hash::Sha256;
 use super::provider::CryptoError;
 use crate::codec::base64;
+use crate::codec::json::Str;
 use core::convert::Infallible;
 use core::fmt;
 
@@ -25,6 +26,17 @@ impl KeyId {
         let characters: [u8; Self::LEN] = text.as_bytes().try_into().ok()?;
         let mut hash = characters;
         (base64::url_decode_in_place(&mut hash) == Ok(32)).then_some(Self(characters))
+    }
+
+    /// In the place of an id that is yet to be read.
+    pub(crate) const NONE: Self = Self([0; Self::LEN]);
+
+    /// As [`KeyId::parse`], of a string as it was sent, in place.
+    pub(crate) fn read(&mut self, text: Str<'_>) -> Option<()> {
+        // Nothing but 43 characters are the base64url of 32 bytes.
+        let mut hash = [0; 32];
+        text.base64url(&mut hash).ok().filter(|hash| hash.len() == 32)?;
+        text.copy_to(&mut self.0).ok().map(|_| ())
     }
 
     /// The thumbprint of the P-256 key with this uncompressed point (65 bytes, 0x04 ‖ x ‖ y), RFC 7638 §3.

@@ -100,7 +100,8 @@ pub struct TokenClaims<'a> {
     pub audience: &'a str,
     /// `iat` and `nbf`, rounded down to a second.
     pub issued_at: Timestamp,
-    /// `exp`, rounded down to a second: the session's end where `expireToken` is 0.
+    /// `exp`, rounded up to a second: the session's end where `expireToken` is 0. A token must not end before its session, which
+    /// ends on the millisecond whatever its token says.
     pub expires: Timestamp,
 }
 
@@ -145,7 +146,7 @@ impl<'a> From<&TokenClaims<'a>> for Message<'a> {
             did: claims.device_id,
             iat: issued_at,
             nbf: issued_at,
-            exp: claims.expires.as_unix_secs(),
+            exp: claims.expires.as_unix_millis().div_ceil(1000),
         }
     }
 }

@@ -3,23 +3,22 @@
 use super::super::{
     BufferTooSmall,
     base64::{self, Base64Error},
-    cursor::Writer,
+    cursor::{Reader, Writer},
 };
 use super::Place;
-use super::scan::{ends_plain, plain_len};
+use super::plain::{ends_plain, plain_len};
 use core::{fmt, ops::Range};
 
 /// A string whose grammar has been checked, escaped as it was sent.
 #[derive(Clone, Copy)]
 pub struct Str<'a> {
-    raw: &'a str,
-    place: Place,
+    pub(super) raw: &'a str,
+    pub(super) place: Place,
 }
 
 impl<'a> Str<'a> {
-    pub(super) const fn new(raw: &'a str, place: Place) -> Self {
-        Self { raw, place }
-    }
+    /// What stands for a string that is not there: no name, no number, no base64.
+    pub(crate) const MISSING: Self = Self { raw: "?", place: Place::new(0, false) };
 
     /// What stands between the quotes, as sent.
     #[must_use]
@@ -83,10 +82,10 @@ impl<'a> Str<'a> {
     pub fn copy_to(self, out: &mut [u8]) -> Result<&str, BufferTooSmall> {
         let needed = self.len();
         let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
-        if self.place.is_escaped() {
-            self.bytes().read(out);
+        if self.is_plain() {
+            out.copy_from_slice(self.raw());
         } else {
-            out.copy_from_slice(self.raw.as_bytes());
+            self.bytes().read(out);
         }
         Ok(core::str::from_utf8(out).unwrap_or_default())
     }
@@ -99,7 +98,7 @@ impl<'a> Str<'a> {
     /// [`Base64Error::Malformed`] for any other text; [`Base64Error::BufferTooSmall`] where the bytes do not fit.
     /// What `out` then holds is of no use.
     pub fn base64(self, out: &mut [u8]) -> Result<&[u8], Base64Error> {
-        self.decode(base64::decode_in_place, out)
+        decoded(self.decode(base64::to_bytes, out), out)
     }
 
     /// Writes the bytes of which this is the canonical base64url at the start of `out`, which needs room for
@@ -109,36 +108,39 @@ impl<'a> Str<'a> {
     ///
     /// As [`Str::base64`].
     pub fn base64url(self, out: &mut [u8]) -> Result<&[u8], Base64Error> {
-        self.decode(base64::url_decode_in_place, out)
+        decoded(self.decode(base64::url_to_bytes, out), out)
     }
 
-    pub(super) const fn at(self) -> usize {
-        self.place.at()
-    }
-
-    /// Unescapes and decodes piece by piece: every piece but the last is full, and decodes without padding.
-    fn decode(self, in_place: DecodeInPlace, out: &mut [u8]) -> Result<&[u8], Base64Error> {
+    /// Unescapes and decodes piece by piece: every piece but the last is full, and decodes without padding. Tells how many
+    /// bytes there are, whether they fit or not.
+    fn decode(self, in_place: DecodeInPlace, out: &mut [u8]) -> Option<usize> {
         let mut bytes = self.bytes();
         let mut out = Writer::new(out);
         let mut piece = [0; PIECE];
-        let mut decoded = PIECE_DECODED;
-        while let Some(len) = bytes.read(&mut piece) {
-            // Nothing may come behind a piece with padding.
-            if decoded != PIECE_DECODED {
-                return Err(Base64Error::Malformed);
+        loop {
+            let len = bytes.read(&mut piece);
+            let decoded = in_place(piece.get_mut(..len)?)?;
+            out.put(piece.get(..decoded)?);
+            if decoded < PIECE_DECODED {
+                break;
             }
-            decoded = in_place(piece.get_mut(..len).unwrap_or_default())?;
-            out.put(piece.get(..decoded).unwrap_or_default());
         }
-        Ok(out.finish_slice()?)
+        // Nothing may come behind a piece with padding.
+        if bytes.next().is_some() { None } else { Some(out.position()) }
     }
+}
+
+/// The bytes that were decoded.
+fn decoded(len: Option<usize>, out: &[u8]) -> Result<&[u8], Base64Error> {
+    let needed = len.ok_or(Base64Error::Malformed)?;
+    Ok(out.get(..needed).ok_or(BufferTooSmall { needed })?)
 }
 
 /// Characters that are decoded at once: a multiple of four.
 const PIECE: usize = 64;
 const PIECE_DECODED: usize = PIECE / 4 * 3;
 
-type DecodeInPlace = fn(&mut [u8]) -> Result<usize, Base64Error>;
+type DecodeInPlace = fn(&mut [u8]) -> Option<usize>;
 
 /// The bytes of a string, unescaped.
 #[derive(Clone)]
@@ -154,45 +156,43 @@ impl<'a> Bytes<'a> {
         Self { raw, pending: 0 }
     }
 
-    /// Writes the next bytes to `out`, as many as it takes and there are, and returns their number; `None`
-    /// behind the last.
-    fn read(&mut self, out: &mut [u8]) -> Option<usize> {
+    /// Writes the next bytes to `out`, as many as it takes and there are, and returns their number.
+    fn read(&mut self, out: &mut [u8]) -> usize {
         let mut len = 0_usize;
-        while let Some(room) = out.get_mut(len..) {
-            let run = if self.pending == 0 { plain_run(self.raw, room.len()) } else { 0 };
-            if let (Some((run, behind)), Some(room)) = (self.raw.split_at_checked(run), room.get_mut(..run)) {
+        if self.pending == 0 {
+            // Up to the first escape they stand as they are.
+            let raw = self.raw;
+            len = plain_len(raw.get(..out.len()).unwrap_or(raw));
+            if let (Some((run, behind)), Some(room)) = (raw.split_at_checked(len), out.get_mut(..len)) {
                 room.copy_from_slice(run);
                 self.raw = behind;
             }
-            len = len.wrapping_add(run);
-            let Some(place) = out.get_mut(len) else { break };
+        }
+        for place in out.get_mut(len..).unwrap_or_default() {
             let Some(byte) = self.next() else { break };
             *place = byte;
             len = len.wrapping_add(1);
         }
-        if len == 0 { None } else { Some(len) }
+        len
     }
-}
-
-/// How many of the first `limit` bytes come before the first escape.
-fn plain_run(raw: &[u8], limit: usize) -> usize {
-    let raw = raw.get(..limit).unwrap_or(raw);
-    raw.iter().position(|&byte| byte == b'\\').unwrap_or(raw.len())
 }
 
 impl Iterator for Bytes<'_> {
     type Item = u8;
 
     fn next(&mut self) -> Option<u8> {
-        let unit = if self.pending != 0 {
-            self.pending
-        } else {
-            let (unit, rest) = next_unit(self.raw)?;
-            self.raw = rest;
-            unit
-        };
-        self.pending = unit >> 8;
-        Some(unit.to_le_bytes()[0])
+        if self.pending == 0 {
+            let mut raw = Reader::new(self.raw);
+            match raw.byte()? {
+                b'"' => return None,
+                b'\\' => self.pending = unescape(&mut raw)?,
+                byte => self.pending = byte.into(),
+            }
+            self.raw = raw.rest();
+        }
+        let byte = self.pending.to_le_bytes()[0];
+        self.pending >>= 8;
+        Some(byte)
     }
 }
 
@@ -215,91 +215,63 @@ impl fmt::Debug for Bytes<'_> {
 /// number.
 pub fn unescape_in_place(raw: &mut [u8]) -> usize {
     // What is written is never longer than what has been read.
-    let mut from = plain_run(raw, raw.len());
+    let (mut from, mut pending) = (plain_len(raw), 0);
     let mut to = from;
-    while let Some((unit, rest)) = raw.get(from..).and_then(next_unit) {
-        from = raw.len().wrapping_sub(rest.len());
-        let mut unit = unit;
-        loop {
-            if let Some(place) = raw.get_mut(to) {
-                *place = unit.to_le_bytes()[0];
-            }
-            to = to.wrapping_add(1);
-            unit >>= 8;
-            if unit == 0 {
-                break;
-            }
+    loop {
+        let mut rest = Bytes { raw: raw.get(from..).unwrap_or_default(), pending };
+        let Some(byte) = rest.next() else { return to };
+        (from, pending) = (raw.len().wrapping_sub(rest.raw.len()), rest.pending);
+        if let Some(place) = raw.get_mut(to) {
+            *place = byte;
         }
-    }
-    to
-}
-
-/// The next byte, or the UTF-8 of the next escaped character, first byte lowest; and what comes behind it.
-fn next_unit(raw: &[u8]) -> Option<(u32, &[u8])> {
-    let (&first, rest) = raw.split_first()?;
-    match first {
-        b'"' => None,
-        b'\\' => {
-            let (&kind, rest) = rest.split_first()?;
-            let byte = match kind {
-                b'b' => 0x08,
-                b't' => b'\t',
-                b'n' => b'\n',
-                b'f' => 0x0c,
-                b'r' => b'\r',
-                b'u' => return Some(code_point(rest)),
-                other => other,
-            };
-            Some((byte.into(), rest))
-        }
-        byte => Some((byte.into(), rest)),
+        to = to.wrapping_add(1);
     }
 }
 
-/// The code point behind `\u`, as UTF-8 with its first byte lowest, and what follows it.
-fn code_point(raw: &[u8]) -> (u32, &[u8]) {
-    let (mut code, mut rest) = code_unit_of(raw);
-    if (0xd800..0xdc00).contains(&code) {
-        let (low, behind) = code_unit_of(rest.get(2..).unwrap_or_default());
+/// Reads what stands behind a backslash: the UTF-8 of its character, first byte lowest. `None` where that is no escape.
+#[inline(never)] // small: it is called by whoever checks and by whoever reads
+pub(super) fn unescape(text: &mut Reader<'_>) -> Option<u32> {
+    let letter = text.byte()?;
+    if letter == b'u' {
+        return code_point(text);
+    }
+    LETTERS.iter().find(|(known, _)| *known == letter).map(|(_, byte)| u32::from(*byte))
+}
+
+/// What stands behind a backslash, and for what.
+const LETTERS: [(u8, u8); 8] = [
+    (b'"', b'"'),
+    (b'\\', b'\\'),
+    (b'/', b'/'),
+    (b'b', 0x08),
+    (b't', b'\t'),
+    (b'n', b'\n'),
+    (b'f', 0x0c),
+    (b'r', b'\r'),
+];
+
+/// Reads the code point behind `\u`, as [`unescape`] does: surrogates come in pairs.
+fn code_point(text: &mut Reader<'_>) -> Option<u32> {
+    let mut code = code_unit(text)?;
+    if code >> 10 == 0xd800 >> 10 {
+        text.expect(br"\u")?;
+        let low = code_unit(text)?;
+        if low >> 10 != 0xdc00 >> 10 {
+            return None;
+        }
         code = ((code & 0x3ff) << 10 | (low & 0x3ff)).wrapping_add(0x1_0000);
-        rest = behind;
     }
-    (utf8(code), rest)
+    let mut utf8 = [0; 4];
+    char::from_u32(code)?.encode_utf8(&mut utf8);
+    Some(u32::from_le_bytes(utf8))
 }
 
-fn code_unit_of(raw: &[u8]) -> (u32, &[u8]) {
-    (code_unit(raw).unwrap_or_default(), raw.get(4..).unwrap_or_default())
-}
-
-/// The UTF-8 of a code point, its first byte lowest. What is none is the replacement character.
-const fn utf8(code: u32) -> u32 {
-    let mut rest = if code >> 11 == 0xd800 >> 11 { 0xfffd } else { code };
-    if rest < 0x80 {
-        return rest;
-    }
-    // From the last byte to the first, which has room for fewer bits with each byte behind it, under as many ones.
-    let (mut bytes, mut room) = (0, 0x40);
-    while rest >= room {
-        bytes = bytes << 8 | 0x80 | rest & 0x3f;
-        rest >>= 6;
-        room = if room == 0x40 { 0x20 } else { room >> 1 };
-    }
-    bytes << 8 | 0xff & !(room << 1).wrapping_sub(1) | rest
-}
-
-/// The number of the four hexadecimal digits that `digits` begins with.
+/// Reads four hexadecimal digits.
 #[inline(never)]
-pub(super) fn code_unit(digits: &[u8]) -> Option<u32> {
+fn code_unit(text: &mut Reader<'_>) -> Option<u32> {
     let mut unit = 0;
-    for &digit in digits.first_chunk::<4>()? {
-        let value = match digit {
-            b'0'..=b'9' => digit.wrapping_sub(b'0'),
-            _ => match digit | 0x20 {
-                letter @ b'a'..=b'f' => letter.wrapping_sub(b'a' - 10),
-                _ => return None,
-            },
-        };
-        unit = unit << 4 | u32::from(value);
+    for &digit in text.array::<4>()? {
+        unit = unit << 4 | char::from(digit).to_digit(16)?;
     }
     Some(unit)
 }
@@ -310,7 +282,7 @@ pub const fn escaped_len(text: &str) -> usize {
     let mut len = 0_usize;
     let mut rest = text.as_bytes();
     while let Some((&byte, behind)) = rest.split_first() {
-        len = len.saturating_add(if ends_plain(byte) { escape_of(byte).1 } else { 1 });
+        len = len.saturating_add(if ends_plain(byte) { escape_len(letter_of(byte)) } else { 1 });
         rest = behind;
     }
     len
@@ -340,27 +312,28 @@ fn put_escaped(out: &mut Writer<'_>, text: &str) {
     while let Some((plain, behind)) = rest.split_at_checked(plain_len(rest)) {
         out.put(plain);
         let Some((&byte, behind)) = behind.split_first() else { break };
-        let (escape, len) = escape_of(byte);
-        out.put(escape.get(..len).unwrap_or_default());
+        let letter = letter_of(byte);
+        let digit = byte & 0xf;
+        let digit = if digit < 10 { b'0' | digit } else { digit.wrapping_add(b'a' - 10) };
+        let escape = [b'\\', letter, b'0', b'0', b'0' | byte >> 4, digit];
+        out.put(escape.get(..escape_len(letter)).unwrap_or_default());
         rest = behind;
     }
 }
 
-/// How a byte of a string is written, and in how many bytes.
-const fn escape_of(byte: u8) -> ([u8; 6], usize) {
-    let short = match byte {
-        b'"' | b'\\' => byte,
-        0x08 => b'b',
-        b'\t' => b't',
-        b'\n' => b'n',
-        0x0c => b'f',
-        b'\r' => b'r',
-        0..0x20 => {
-            let digit = byte & 0xf;
-            let digit = if digit < 10 { b'0' | digit } else { digit.wrapping_add(b'a' - 10) };
-            return ([b'\\', b'u', b'0', b'0', b'0' | byte >> 4, digit], 6);
+/// What stands behind the backslash for a byte that must be escaped: `u` where four digits follow.
+const fn letter_of(byte: u8) -> u8 {
+    let mut letters: &[(u8, u8)] = &LETTERS;
+    while let [(letter, known), others @ ..] = letters {
+        if *known == byte {
+            return *letter;
         }
-        _ => return ([byte, 0, 0, 0, 0, 0], 1),
-    };
-    ([b'\\', short, 0, 0, 0, 0], 2)
+        letters = others;
+    }
+    b'u'
+}
+
+/// Bytes of the escape with this letter.
+const fn escape_len(letter: u8) -> usize {
+    if letter == b'u' { 6 } else { 2 }
 }

@@ -1,128 +1,42 @@
 //! The scanner: one pass over the text, one bit of stack for each level.
 
-use super::escape::code_unit;
-use super::{Bytes, JsonError, MAX_BODY_DEPTH, MAX_DEPTH, MAX_MEMBERS, Place, Str, Value};
-use core::{cmp::Ordering, fmt};
-
-/// Checks the whole text and finds the members of its object.
-pub(super) fn root<'a>(
-    text: &'a [u8],
-    names: &[&str],
-    body: Option<&str>,
-    found: &mut [Option<Value<'a>>],
-) -> Result<(), JsonError> {
-    let text = core::str::from_utf8(text).map_err(|_| JsonError::Malformed)?;
-    let mut scanner = Scanner::new(text, 0);
-    scanner.white_space();
-    members(&mut scanner, names, Limits { depth: MAX_DEPTH, body }, found)?;
-    scanner.end()
-}
-
-/// Checks the whole text, which is one value.
-pub(super) fn single(text: &[u8]) -> Result<Value<'_>, JsonError> {
-    let text = core::str::from_utf8(text).map_err(|_| JsonError::Malformed)?;
-    let mut scanner = Scanner::new(text, 0);
-    scanner.white_space();
-    let value = scanner.value(0, MAX_BODY_DEPTH)?;
-    scanner.end()?;
-    Ok(value)
-}
-
-/// How deep the members of an object may nest, its own level counted.
-pub(super) struct Limits<'n> {
-    depth: u8,
-    /// The member that may nest to [`MAX_BODY_DEPTH`].
-    body: Option<&'n str>,
-}
-
-impl Limits<'_> {
-    /// For a value whose depth has been checked already.
-    pub(super) const fn checked() -> Self {
-        Self { depth: MAX_BODY_DEPTH, body: None }
-    }
-
-    fn of(&self, name: Str<'_>) -> u8 {
-        if self.body.is_some_and(|body| name.is(body)) { MAX_BODY_DEPTH } else { self.depth }
-    }
-}
-
-/// Finds the members of an object by name, checks all of them and refuses repeated names.
-pub(super) fn members<'a>(
-    scanner: &mut Scanner<'a>,
-    names: &[&str],
-    limits: Limits<'_>,
-    found: &mut [Option<Value<'a>>],
-) -> Result<(), JsonError> {
-    let mut starts = [0; MAX_MEMBERS];
-    members_not_in(Names { starts: &mut starts, count: 0 }, scanner, names, limits, found)
-}
-
-fn members_not_in<'a>(
-    mut seen: Names<'_>,
-    scanner: &mut Scanner<'a>,
-    names: &[&str],
-    limits: Limits<'_>,
-    found: &mut [Option<Value<'a>>],
-) -> Result<(), JsonError> {
-    scanner.open(b'{')?;
-    while let Some(name) = scanner.next_name(seen.count == 0)? {
-        seen.insert(scanner, name)?;
-        let value = scanner.value(1, limits.of(name))?;
-        if let Some((_, place)) = names.iter().zip(found.iter_mut()).find(|(wanted, _)| name.is(wanted)) {
-            *place = Some(value);
-        }
-    }
-    Ok(())
-}
-
-/// The names that an object has had so far, by where they start in the text, in their order: a repeated one
-/// is found by a few comparisons.
-struct Names<'s> {
-    starts: &'s mut [usize; MAX_MEMBERS],
-    count: usize,
-}
-
-impl Names<'_> {
-    fn insert(&mut self, scanner: &Scanner<'_>, name: Str<'_>) -> Result<(), JsonError> {
-        let seen = self.starts.get(..self.count).unwrap_or_default();
-        let mut start = scanner.offset_of(name);
-        let Err(rank) = seen.binary_search_by(|&seen| compare(scanner.from(seen), scanner.from(start)))
-        else {
-            return Err(JsonError::RepeatedName);
-        };
-        for place in self.starts.get_mut(rank..=self.count).ok_or(JsonError::TooManyMembers)? {
-            core::mem::swap(place, &mut start);
-        }
-        self.count = self.count.wrapping_add(1);
-        Ok(())
-    }
-}
-
-/// The order of two strings, unescaped, each of which starts its slice and ends at its closing quote.
-fn compare(a: &[u8], b: &[u8]) -> Ordering {
-    let same = a.iter().zip(b).take_while(|&(a, b)| a == b && !ends_plain(*a)).count();
-    let [a, b] = [a, b].map(|string| string.get(same..).unwrap_or_default());
-    match [a.first(), b.first()] {
-        [Some(b'\\'), _] | [_, Some(b'\\')] => Bytes::new(a).cmp(Bytes::new(b)),
-        differ => {
-            let [a, b] = differ.map(|byte| byte.filter(|&&byte| byte != b'"'));
-            a.cmp(&b)
-        }
-    }
-}
+use super::super::cursor::Reader;
+use super::escape::unescape;
+use super::plain::plain_len;
+use super::{JsonError, Place, Str, Value};
+use core::fmt;
 
 /// A place in a text.
+///
+/// Where something is not as the grammar wants it, nothing is left to be read from then on, so that whatever comes next
+/// fails, too: it is enough to look at the end.
 #[derive(Clone)]
 pub(super) struct Scanner<'a> {
     text: &'a str,
     /// Where `text` starts in the whole text.
     base: usize,
     at: usize,
+    /// Why nothing is left to be read, where that is so.
+    error: JsonError,
 }
 
 impl<'a> Scanner<'a> {
     pub(super) const fn new(text: &'a str, base: usize) -> Self {
-        Self { text, base, at: 0 }
+        Self { text, base, at: 0, error: JsonError::Malformed }
+    }
+
+    /// Whether all that was passed over is as the grammar wants it.
+    pub(super) const fn judge(&self) -> Result<(), JsonError> {
+        if self.text.is_empty() { Err(self.error) } else { Ok(()) }
+    }
+
+    /// Nothing but white space is left.
+    pub(super) fn end(&mut self) -> Result<(), JsonError> {
+        self.white_space();
+        if self.at < self.text.len() {
+            self.fail();
+        }
+        self.judge()
     }
 
     /// Passes over the bracket that opens an object or array.
@@ -130,258 +44,205 @@ impl<'a> Scanner<'a> {
         if self.accept(bracket) { Ok(()) } else { Err(JsonError::WrongType) }
     }
 
-    /// Comes to the next member of an object: its name, then the scanner is at its value. `None` behind the
-    /// `}`.
-    pub(super) fn next_name(&mut self, first: bool) -> Result<Option<Str<'a>>, JsonError> {
-        self.white_space();
-        if self.accept(b'}') {
-            return Ok(None);
-        }
-        if !first {
-            self.expect(b',')?;
-            self.white_space();
+    /// Comes to the next member of an object: its name, then the scanner is at its value. `None` behind the `}`.
+    pub(super) fn next_name(&mut self, first: bool) -> Option<Str<'a>> {
+        if !self.is_next(b'}', first) {
+            return None;
         }
         let start = self.at.wrapping_add(1);
-        let escaped = self.expect_string()?;
-        let name = self.text.get(start..self.at.wrapping_sub(1)).ok_or(JsonError::Malformed)?;
-        self.colon()?;
-        Ok(Some(Str::new(name, Place::new(self.base.wrapping_add(start), escaped))))
+        let escaped = self.string();
+        let end = self.at.wrapping_sub(1);
+        self.colon();
+        Some(Str { raw: self.part(start, end)?, place: self.place(start, escaped) })
     }
 
-    /// Comes to the next element of an array, if there is one.
-    pub(super) fn next_element(&mut self, first: bool) -> Result<bool, JsonError> {
+    /// Comes to the next member or element within the bracket that `closing` closes, if there is one.
+    pub(super) fn is_next(&mut self, closing: u8, first: bool) -> bool {
         self.white_space();
-        if self.accept(b']') {
-            return Ok(false);
+        if self.accept(closing) {
+            return false;
         }
         if !first {
-            self.expect(b',')?;
+            if !self.accept(b',') {
+                self.fail();
+                return false;
+            }
             self.white_space();
         }
-        Ok(true)
+        true
     }
 
-    /// Passes over one value that is within `depth` levels and may go to the level `limit`, which is at most
-    /// 64.
-    pub(super) fn value(&mut self, depth: u8, limit: u8) -> Result<Value<'a>, JsonError> {
+    /// Passes over one value, which nests to `limit` levels of its own at the most.
+    pub(super) fn value(&mut self, limit: u8) -> Option<Value<'a>> {
         let start = self.at;
-        let mut escaped = false;
-        if self.accept(b'"') {
-            escaped = self.string()?;
-        } else {
-            self.values(Levels { objects: 0, open: 0, limit: limit.saturating_sub(depth) })?;
-        }
-        let raw = self.text.get(start..self.at).ok_or(JsonError::Malformed)?;
-        Ok(Value { raw, place: Place::new(self.base.wrapping_add(start), escaped) })
+        let escaped = self.values(limit);
+        Some(Value { raw: self.part(start, self.at)?, place: self.place(start, escaped) })
     }
 
-    /// Passes over one value and all values within it.
-    fn values(&mut self, mut levels: Levels) -> Result<(), JsonError> {
+    /// Passes over white space.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(super) fn white_space(&mut self) {
+        while matches!(self.peek(), b' ' | b'\n' | b'\r' | b'\t') {
+            self.at = self.at.wrapping_add(1);
+        }
+    }
+
+    /// Where a string of this text starts in it.
+    pub(super) const fn offset_of(&self, string: Str<'_>) -> usize {
+        string.place.at().wrapping_sub(self.base)
+    }
+
+    /// What begins with the string that starts at `start`.
+    pub(super) fn from(&self, start: usize) -> &'a [u8] {
+        self.text.as_bytes().get(start..).unwrap_or_default()
+    }
+
+    /// Passes over one value and all values within it, and tells whether it is a string with escapes.
+    fn values(&mut self, limit: u8) -> bool {
+        let mut levels = Levels { objects: 0, open: 0 };
         loop {
-            let within = match self.next()? {
-                bracket @ (b'{' | b'[') => self.enter(bracket, &mut levels)?,
-                first => {
-                    self.scalar(first)?;
-                    false
+            let (mut first, mut escaped) = (false, false);
+            match self.peek() {
+                b'{' | b'[' if levels.open >= limit => {
+                    self.error = JsonError::TooDeep;
+                    self.fail();
+                    return false;
                 }
-            };
-            if !within && !self.leave(&mut levels)? {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Enters an object or array whose bracket has been passed, and comes to the first value in it, if there
-    /// is one.
-    fn enter(&mut self, bracket: u8, levels: &mut Levels) -> Result<bool, JsonError> {
-        levels.enter(bracket == b'{')?;
-        self.white_space();
-        if self.accept(levels.closing_bracket()) {
-            levels.leave();
-            return Ok(false);
-        }
-        self.name_if(levels.in_object())?;
-        Ok(true)
-    }
-
-    /// Behind a value, leaves what ends there, and comes to the next value, if there is one.
-    fn leave(&mut self, levels: &mut Levels) -> Result<bool, JsonError> {
-        while levels.open > 0 {
-            self.white_space();
-            if self.accept(b',') {
-                self.white_space();
-                self.name_if(levels.in_object())?;
-                return Ok(true);
-            }
-            self.expect(levels.closing_bracket())?;
-            levels.leave();
-        }
-        Ok(false)
-    }
-
-    /// Passes over what is neither object nor array and whose first byte has been passed.
-    fn scalar(&mut self, first: u8) -> Result<(), JsonError> {
-        match first {
-            b'"' => self.string().map(|_| ()),
-            b't' => self.literal(b"rue"),
-            b'f' => self.literal(b"alse"),
-            b'n' => self.literal(b"ull"),
-            b'-' => {
-                let digit = self.next()?;
-                self.number(digit)
-            }
-            digit => self.number(digit),
-        }
-    }
-
-    /// Nothing but white space is left.
-    fn end(&mut self) -> Result<(), JsonError> {
-        self.white_space();
-        if self.peek().is_none() { Ok(()) } else { Err(JsonError::Malformed) }
-    }
-
-    fn name_if(&mut self, in_object: bool) -> Result<(), JsonError> {
-        if in_object {
-            self.expect_string()?;
-            self.colon()?;
-        }
-        Ok(())
-    }
-
-    /// Passes over the colon behind a name.
-    fn colon(&mut self) -> Result<(), JsonError> {
-        self.white_space();
-        self.expect(b':')?;
-        self.white_space();
-        Ok(())
-    }
-
-    fn expect_string(&mut self) -> Result<bool, JsonError> {
-        self.expect(b'"')?;
-        self.string()
-    }
-
-    /// Passes over a string whose opening quote has been passed, and tells whether it has escapes.
-    fn string(&mut self) -> Result<bool, JsonError> {
-        let mut escaped = false;
-        loop {
-            self.at = self.at.wrapping_add(plain_len(self.rest()));
-            match self.next()? {
-                b'"' => return Ok(escaped),
-                b'\\' => self.escape()?,
-                _ => return Err(JsonError::Malformed),
-            }
-            escaped = true;
-        }
-    }
-
-    /// Passes over the rest of an escape.
-    fn escape(&mut self) -> Result<(), JsonError> {
-        match self.next()? {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(()),
-            b'u' => match self.code_unit()? {
-                0xdc00..=0xdfff => Err(JsonError::Malformed),
-                0xd800..=0xdbff => {
-                    self.expect(b'\\')?;
-                    self.expect(b'u')?;
-                    if matches!(self.code_unit()?, 0xdc00..=0xdfff) {
-                        Ok(())
-                    } else {
-                        Err(JsonError::Malformed)
-                    }
+                bracket @ (b'{' | b'[') => {
+                    self.at = self.at.wrapping_add(1);
+                    levels.enter(bracket == b'{');
+                    first = true;
                 }
-                _ => Ok(()),
-            },
-            _ => Err(JsonError::Malformed),
+                b'"' => escaped = self.string(),
+                b'-' | b'0'..=b'9' => self.number(),
+                letter => self.literal(letter),
+            }
+            // Leaves what ends behind it, and comes to what is next.
+            loop {
+                if levels.open == 0 {
+                    return escaped;
+                }
+                if self.is_next(levels.closing_bracket(), first) {
+                    break;
+                }
+                levels.leave();
+                (first, escaped) = (false, false);
+            }
+            if levels.in_object() {
+                self.string();
+                self.colon();
+            }
         }
     }
 
-    /// Passes over four hexadecimal digits.
-    fn code_unit(&mut self) -> Result<u32, JsonError> {
-        let unit = code_unit(self.rest()).ok_or(JsonError::Malformed)?;
-        self.at = self.at.wrapping_add(4);
-        Ok(unit)
+    /// Passes over the literal that begins with `letter`.
+    fn literal(&mut self, letter: u8) {
+        let literal: &[u8] = match letter {
+            b't' => b"true",
+            b'f' => b"false",
+            _ => b"null",
+        };
+        for &byte in literal {
+            self.expect(byte);
+        }
     }
 
-    /// Passes over a number whose first digit, `digit`, has been passed.
-    fn number(&mut self, digit: u8) -> Result<(), JsonError> {
-        match digit {
-            b'0' => {}
-            b'1'..=b'9' => self.digits(),
-            _ => return Err(JsonError::Malformed),
+    fn number(&mut self) {
+        self.accept(b'-');
+        if !self.accept(b'0') {
+            self.digits();
         }
         if self.accept(b'.') {
-            self.some_digits()?;
+            self.digits();
         }
         if self.accept(b'e') || self.accept(b'E') {
             if !self.accept(b'+') {
                 self.accept(b'-');
             }
-            self.some_digits()?;
+            self.digits();
         }
-        Ok(())
     }
 
-    fn some_digits(&mut self) -> Result<(), JsonError> {
-        if !self.next()?.is_ascii_digit() {
-            return Err(JsonError::Malformed);
-        }
-        self.digits();
-        Ok(())
-    }
-
+    /// Passes over one digit or more.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn digits(&mut self) {
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+        let start = self.at;
+        while self.peek().is_ascii_digit() {
             self.at = self.at.wrapping_add(1);
+        }
+        if self.at == start {
+            self.fail();
         }
     }
 
-    fn literal(&mut self, rest: &[u8]) -> Result<(), JsonError> {
-        rest.iter().try_for_each(|&byte| self.expect(byte))
+    /// Passes over the colon behind a name.
+    fn colon(&mut self) {
+        self.white_space();
+        self.expect(b':');
+        self.white_space();
     }
 
+    /// Passes over a string, and tells whether it has escapes.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    fn white_space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+    fn string(&mut self) -> bool {
+        self.expect(b'"');
+        let mut escaped = false;
+        loop {
+            self.at = self.at.wrapping_add(plain_len(self.from(self.at)));
+            let end = self.peek();
             self.at = self.at.wrapping_add(1);
+            match end {
+                b'"' => return escaped,
+                b'\\' => self.escape(),
+                _ => {
+                    self.fail();
+                    return escaped;
+                }
+            }
+            escaped = true;
         }
     }
 
-    fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+    /// Passes over an escape whose backslash has been passed.
+    #[cold]
+    fn escape(&mut self) {
+        let mut rest = Reader::new(self.from(self.at));
+        if unescape(&mut rest).is_none() {
+            self.fail();
+        }
+        self.at = self.text.len().wrapping_sub(rest.rest().len());
+    }
+
+    const fn place(&self, start: usize, escaped: bool) -> Place {
+        Place::new(self.base.wrapping_add(start), escaped)
     }
 
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    fn next(&mut self) -> Result<u8, JsonError> {
-        let byte = self.peek().ok_or(JsonError::Malformed)?;
-        self.at = self.at.wrapping_add(1);
-        Ok(byte)
+    fn part(&self, start: usize, end: usize) -> Option<&'a str> {
+        self.text.get(start..end)
+    }
+
+    /// The next byte; behind the last, 0, with which nothing begins.
+    fn peek(&self) -> u8 {
+        self.text.as_bytes().get(self.at).copied().unwrap_or_default()
     }
 
     /// Passes over `byte`, if it is the next.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))] // small: it is called for every mark
     fn accept(&mut self, byte: u8) -> bool {
-        let accepted = self.peek() == Some(byte);
+        let accepted = self.peek() == byte;
         self.at = self.at.wrapping_add(usize::from(accepted));
         accepted
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), JsonError> {
-        if self.accept(byte) { Ok(()) } else { Err(JsonError::Malformed) }
+    fn expect(&mut self, byte: u8) {
+        if !self.accept(byte) {
+            self.fail();
+        }
     }
 
-    fn rest(&self) -> &'a [u8] {
-        self.text.as_bytes().get(self.at..).unwrap_or_default()
-    }
-
-    /// Where a string of this text starts in it.
-    const fn offset_of(&self, string: Str<'_>) -> usize {
-        string.at().wrapping_sub(self.base)
-    }
-
-    /// What begins with the string that starts at `start`.
-    fn from(&self, start: usize) -> &'a [u8] {
-        self.text.as_bytes().get(start..).unwrap_or_default()
+    fn fail(&mut self) {
+        self.text = self.text.get(..0).unwrap_or_default();
     }
 }
 
@@ -396,17 +257,12 @@ struct Levels {
     /// One bit for each, the innermost lowest: whether it is an object.
     objects: u64,
     open: u8,
-    limit: u8,
 }
 
 impl Levels {
-    fn enter(&mut self, object: bool) -> Result<(), JsonError> {
-        if self.open >= self.limit {
-            return Err(JsonError::TooDeep);
-        }
+    const fn enter(&mut self, object: bool) {
         self.open = self.open.wrapping_add(1);
-        self.objects = self.objects << 1 | u64::from(object);
-        Ok(())
+        self.objects = self.objects << 1 | object as u64;
     }
 
     const fn leave(&mut self) {
@@ -421,52 +277,4 @@ impl Levels {
     const fn closing_bracket(&self) -> u8 {
         if self.in_object() { b'}' } else { b']' }
     }
-}
-
-/// How many bytes of a string come before one that ends it, starts an escape or must not be in it.
-pub(super) fn plain_len(string: &[u8]) -> usize {
-    let len = plain_chunks_len(string);
-    let (words, tail) = string.get(len..).unwrap_or_default().as_chunks();
-    for (at, word) in words.iter().enumerate() {
-        let ends = word_ends_plain(usize::from_le_bytes(*word));
-        if ends != 0 {
-            return len.wrapping_add(at.wrapping_mul(WORD)).wrapping_add(ends.trailing_zeros() as usize / 8);
-        }
-    }
-    let tail_len = tail.iter().position(|&byte| ends_plain(byte)).unwrap_or(tail.len());
-    len.wrapping_add(words.len().wrapping_mul(WORD)).wrapping_add(tail_len)
-}
-
-/// Passes over whole chunks, without a branch for each byte, so that the compiler puts a chunk into a vector.
-#[cfg(target_pointer_width = "64")]
-fn plain_chunks_len(string: &[u8]) -> usize {
-    let (chunks, _) = string.as_chunks::<16>();
-    let is_plain = |chunk: &&[u8; 16]| !chunk.iter().fold(false, |found, &byte| found | ends_plain(byte));
-    chunks.iter().take_while(is_plain).count().wrapping_mul(16)
-}
-
-/// Small processors have no vectors.
-#[cfg(not(target_pointer_width = "64"))]
-fn plain_chunks_len(_: &[u8]) -> usize {
-    0
-}
-
-const WORD: usize = size_of::<usize>();
-
-/// Of the bytes of a word, little-endian, for which [`ends_plain`] holds, the lowest has its highest bit set,
-/// and no byte below it has.
-const fn word_ends_plain(word: usize) -> usize {
-    const ONES: usize = usize::MAX / 0xff;
-    const QUOTES: usize = ONES * b'"' as usize;
-    const BACKSLASHES: usize = ONES * b'\\' as usize;
-    let (quote, backslash) = (word ^ QUOTES, word ^ BACKSLASHES);
-    // What is less than the subtrahend borrows, which may disturb the bytes above only.
-    let ends = (word.wrapping_sub(ONES * 0x20) & !word)
-        | (quote.wrapping_sub(ONES) & !quote)
-        | (backslash.wrapping_sub(ONES) & !backslash);
-    ends & (ONES * 0x80)
-}
-
-pub(super) const fn ends_plain(byte: u8) -> bool {
-    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }

@@ -190,10 +190,9 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientBinding<P>
         let mut answer = AnswerFields::default();
         answer.read(body).ok_or(malformed)?;
         let mut der = [0; Group::MAX_SPKI_LEN];
-        let (peer, der) = server_key(answer.public_key().ok_or(malformed)?, sent.group, &mut der)?;
+        let (peer, der) = server_key(answer.public_key(), sent.group, &mut der)?;
         let mut room = [0; Timestamp::MAX_LEN];
-        let expires_at =
-            answer.expires_at().and_then(|text| text.copy_to(&mut room).ok()).ok_or(malformed)?;
+        let expires_at = answer.expires_at().copy_to(&mut room).map_err(|_| malformed)?;
         let Some(transcript) = &sent.transcript else {
             // Plain mode ignores what else there is.
             self.take_facts(&answer, expires_at, None, sent.at)?;
@@ -202,13 +201,12 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientBinding<P>
         let mut choice = ChoiceFields::default();
         choice.read(answer.choice().ok_or(Peer::Downgrade)?).ok_or(malformed)?;
         self.take_facts(&answer, expires_at, Some(&choice), sent.at)?;
-        let scheme = choice.scheme().ok_or(malformed)?;
-        self.facts.scheme = self.selected(scheme, sent.group).ok_or(Peer::Downgrade)?;
-        if choice.has_features().ok_or(malformed)? {
+        self.facts.scheme = self.selected(choice.scheme(), sent.group).ok_or(Peer::Downgrade)?;
+        if choice.has_features() {
             return Err(Peer::Downgrade.into()); // none was offered
         }
-        let proof = choice.proof().ok_or(malformed)?;
-        let confirmation = Confirmation::take(confirmation, proof, choice.identity(), self.config.mode)?;
+        let confirmation =
+            Confirmation::take(confirmation, choice.proof(), choice.identity(), self.config.mode)?;
         self.complete(transcript, &answer, &choice, der, expires_at, confirmation).ok_or(malformed)?;
         Ok(peer)
     }
@@ -271,7 +269,7 @@ impl<const TOKEN: usize, const OUTSTANDING: usize> DynamicKey<'_, TOKEN, OUTSTAN
         let mut room = [0; MAX_NONCE];
         let fields = ServerFields {
             public_key,
-            nonce: nonce(choice.nonce()?, &mut room).ok()?,
+            nonce: nonce(choice.nonce(), &mut room).ok()?,
             scheme: self.facts.scheme,
             session_id: &self.facts.id,
             expires_at,
@@ -297,11 +295,11 @@ impl<const TOKEN: usize, const OUTSTANDING: usize> DynamicKey<'_, TOKEN, OUTSTAN
         sent: Now,
     ) -> Result<(), Error> {
         let facts = &mut self.facts;
-        copy_bounded(answer.session_id().ok_or(Peer::Malformed)?, &mut facts.id)
+        copy_bounded(answer.session_id(), &mut facts.id)
             .filter(|()| is_session_id(&facts.id))
             .ok_or(Peer::Malformed)?;
         let too_long = |room: BufferTooSmall| Incompatible::TokenTooLong { length: room.needed };
-        if !is_token(facts.token.copy_json(answer.token().ok_or(Peer::Malformed)?).map_err(too_long)?) {
+        if !is_token(facts.token.copy_json(answer.token()).map_err(too_long)?) {
             return Err(Peer::Malformed.into());
         }
         let mut ends = Timestamp::parse(expires_at.as_bytes()).map_err(|_| Peer::Malformed)?;

@@ -6,7 +6,7 @@ use super::super::members::names_at;
 use super::super::members::{
     MAX_NONCE, Nonce, decode_at, kid, names, nonce, offered, required, string, text,
 };
-use crate::codec::json::{self, JsonError, Str, Value};
+use crate::codec::json::{self, Elements, JsonError, Str, Value};
 use crate::crypto::signature::KeyId;
 use crate::error::{Code, Error, Peer};
 use crate::scheme::{NameList, Scheme};
@@ -87,12 +87,15 @@ impl OfferFields {
             names(features, &mut NameList::new())?;
             self.features = features.range();
         }
-        self.kid = identity.map(|[text]| kid(required(text)?)).transpose()?;
+        if let Some([id]) = &identity {
+            kid(id, self.kid.insert(KeyId::NONE)).ok_or(Peer::Malformed)?;
+        }
         Ok(())
     }
 }
 
-/// An answer as it was read: its members where they stand, to be judged one by one. `None` is a member that is malformed.
+/// An answer as it was read: its members where they stand, to be judged one by one. A string that is missing is
+/// [`Str::MISSING`].
 #[derive(Debug, Default)]
 pub(crate) struct AnswerFields<'a>([Option<Value<'a>>; 6]);
 
@@ -107,15 +110,15 @@ impl<'a> AnswerFields<'a> {
         json::find(text, names, &mut self.0).ok()
     }
 
-    pub(crate) fn public_key(&self) -> Option<Str<'a>> {
+    pub(crate) fn public_key(&self) -> Str<'a> {
         text(&self.0[0])
     }
 
-    pub(crate) fn session_id(&self) -> Option<Str<'a>> {
+    pub(crate) fn session_id(&self) -> Str<'a> {
         text(&self.0[1])
     }
 
-    pub(crate) fn token(&self) -> Option<Str<'a>> {
+    pub(crate) fn token(&self) -> Str<'a> {
         text(&self.0[2])
     }
 
@@ -123,7 +126,7 @@ impl<'a> AnswerFields<'a> {
         self.0[3]
     }
 
-    pub(crate) fn expires_at(&self) -> Option<Str<'a>> {
+    pub(crate) fn expires_at(&self) -> Str<'a> {
         text(&self.0[4])
     }
 
@@ -140,27 +143,24 @@ impl<'a> ChoiceFields<'a> {
         choice.find(names, &mut self.0).ok()
     }
 
-    pub(crate) fn scheme(&self) -> Option<Str<'a>> {
+    pub(crate) fn scheme(&self) -> Str<'a> {
         text(&self.0[0])
     }
 
-    pub(crate) fn nonce(&self) -> Option<Str<'a>> {
+    pub(crate) fn nonce(&self) -> Str<'a> {
         text(&self.0[1])
     }
 
-    /// Whether a feature is selected.
-    pub(crate) fn has_features(&self) -> Option<bool> {
-        match self.0[2] {
-            Some(features) => Some(features.elements().ok()?.next().is_some()),
-            None => Some(false),
-        }
+    /// Whether a feature is selected, or something that is no list.
+    pub(crate) fn has_features(&self) -> bool {
+        self.0[2].is_some_and(|features| features.elements().map_or(true, Elements::has_more))
     }
 
     pub(crate) const fn expires_in(&self) -> Option<Value<'a>> {
         self.0[3]
     }
 
-    pub(crate) fn proof(&self) -> Option<Str<'a>> {
+    pub(crate) fn proof(&self) -> Str<'a> {
         text(&self.0[4])
     }
 
@@ -177,10 +177,11 @@ pub(crate) struct ErrorFields {
 }
 
 impl ErrorFields {
-    /// Reads the error that fills `text`.
-    pub(crate) fn parse(text: &[u8]) -> Result<Self, JsonError> {
-        let [code, scheme] =
-            json::object(text, &["code", "scheme"])?.map(|name| name.and_then(|name| name.string().ok()));
-        Ok(Self { code: code.and_then(Code::from_json), scheme: scheme.and_then(Scheme::from_json) })
+    /// Reads the error that fills `body`.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, JsonError> {
+        let mut found = [None; 2];
+        json::find(body, &["code", "scheme"], &mut found)?;
+        let [code, scheme] = &found;
+        Ok(Self { code: Code::from_json(text(code)), scheme: Scheme::from_json(text(scheme)) })
     }
 }

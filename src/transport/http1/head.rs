@@ -3,6 +3,7 @@
 use super::Refusal;
 use super::body::Body;
 use super::inflow::shift;
+use crate::codec::decimal;
 use crate::transport::is_token;
 
 /// How many header fields a head may have.
@@ -216,17 +217,6 @@ fn trim(mut bytes: &[u8]) -> &[u8] {
         bytes = rest;
     }
     bytes
-}
-
-/// The number, where it is one in plain digits; one that is too large is the largest.
-pub(super) fn decimal(digits: &[u8]) -> Option<usize> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0_usize, |number, byte| {
-        let digit = byte.wrapping_sub(b'0');
-        (digit <= 9).then(|| number.saturating_mul(10).saturating_add(digit.into()))
-    })
 }
 
 #[cfg(test)]

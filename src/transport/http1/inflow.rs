@@ -76,7 +76,7 @@ impl Inflow {
 pub(super) fn shift(buffer: &mut [u8], to: usize, from: usize, length: usize) -> Option<()> {
     let part = buffer.get_mut(to..from.saturating_add(length))?;
     let gap = from.saturating_sub(to);
-    if gap <= part.len() {
+    if (1..=part.len()).contains(&gap) {
         part.copy_within(gap.., 0);
     }
     Some(())

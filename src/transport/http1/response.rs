@@ -2,8 +2,9 @@
 
 use super::Refusal;
 use super::body::Body;
-use super::head::{Framing, HeadRoom, Lines, decimal, is_json, is_text};
+use super::head::{Framing, HeadRoom, Lines, is_json, is_text};
 use super::inflow::Inflow;
+use crate::codec::decimal;
 use crate::codec::retry_after::Unread;
 use crate::transport::Response;
 

@@ -12,12 +12,26 @@ pub enum Fault {
     GarbledCommand(usize),
     /// A bit of the byte with this number, modulo the length, is flipped on the way back.
     GarbledAnswer(usize),
-    /// The power fails before it is carried out, and comes back: all slots but the identity's are empty.
+    /// Its end does not come to the chip: one byte does, and so many more, modulo the rest.
+    CutCommand(usize),
+    /// The answer's end does not come back: one byte does, and so many more, modulo the rest.
+    CutAnswer(usize),
+    /// It never comes to the chip, which keeps its power.
+    LostCommand,
+    /// Its answer never comes back; the chip keeps its power.
+    LostAnswer,
+    /// It comes to the chip twice, which carries it out twice and answers both.
+    RepeatedCommand,
+    /// Its answer comes back twice.
+    RepeatedAnswer,
+    /// The power fails before it is carried out, and comes back: all slots but those that last are empty.
     PowerLostBefore,
     /// The power fails once it has been carried out, before the answer.
     PowerLostAfter,
     /// The answer comes late: before the next one.
     Late,
+    /// The answer comes later still: the next one overtakes it.
+    Overtaken,
     /// The chip takes another slot than it was told: so many further, round about.
     WrongSlot(u8),
 }
@@ -58,6 +72,12 @@ impl Faults {
         self.happened = self.happened.saturating_add(usize::from(!due.is_empty()));
         due
     }
+}
+
+/// Leaves one byte and so many more, modulo the rest.
+pub(super) fn cut(frame: &mut Vec<u8>, at: usize) {
+    let rest = frame.len().saturating_sub(1);
+    frame.truncate(at.checked_rem(rest).unwrap_or_default().saturating_add(1));
 }
 
 /// Flips a bit of the byte with this number, modulo the length.

@@ -73,8 +73,9 @@ impl Chip {
         let core = Core::new(scalar, rng, make.sample, shared.clone())
             .ok_or_else(|| io::Error::other("the identity is no scalar"))?;
         let (bus, wire) = bus::pair(shared.clone());
+        let (late, overtaken) = (Vec::new(), Vec::new());
         let mut thread =
-            Thread { core, wire, shared: shared.clone(), latency: make.latency, late: Vec::new() };
+            Thread { core, wire, shared: shared.clone(), latency: make.latency, late, overtaken };
         thread::Builder::new().name("secure element".into()).spawn(move || thread.run())?;
         Ok((Self { shared }, bus))
     }
@@ -120,8 +121,10 @@ struct Thread<R> {
     wire: Wire,
     shared: Arc<Mutex<Shared>>,
     latency: Duration,
-    /// Answers that are still to be sent.
+    /// Answers that are still to be sent, before the next one,
     late: Vec<u8>,
+    /// and behind it.
+    overtaken: Vec<u8>,
 }
 
 impl<R: TryCryptoRng> Thread<R> {
@@ -135,36 +138,53 @@ impl<R: TryCryptoRng> Thread<R> {
     /// The answer to one command; none is silence.
     fn serve(&mut self, mut command: Vec<u8>) -> Vec<u8> {
         let faults = lock(&self.shared).faults.next();
-        let (mut busy, mut shift) = (false, 0);
+        let (mut busy, mut shift, mut times) = (false, 0, 1);
         for fault in &faults {
             match *fault {
                 Fault::Busy => busy = true,
                 Fault::GarbledCommand(at) => faults::garble(&mut command, at),
+                Fault::CutCommand(at) => faults::cut(&mut command, at),
+                Fault::LostCommand => return Vec::new(),
+                Fault::RepeatedCommand => times = 2,
                 Fault::PowerLostBefore => {
-                    self.core.lose_power();
-                    self.late.clear();
+                    self.lose_power();
                     return Vec::new();
                 }
                 Fault::WrongSlot(by) => shift = by,
                 _ => {}
             }
         }
-        let mut answer = if busy { Core::<R>::busy(&command) } else { self.execute(&command, shift) };
+        let mut answer = Vec::new();
+        for _ in 0..times {
+            answer.append(&mut if busy { Core::<R>::busy(&command) } else { self.execute(&command, shift) });
+        }
         for fault in faults {
             match fault {
                 Fault::GarbledAnswer(at) => faults::garble(&mut answer, at),
+                Fault::CutAnswer(at) => faults::cut(&mut answer, at),
+                Fault::LostAnswer => answer.clear(),
+                Fault::RepeatedAnswer => answer.extend_from_within(..),
                 Fault::PowerLostAfter => {
-                    self.core.lose_power();
+                    self.lose_power();
                     answer.clear();
                 }
                 Fault::Late => self.late.append(&mut answer),
+                Fault::Overtaken => self.overtaken.append(&mut answer),
                 _ => {}
             }
         }
         if !answer.is_empty() {
             answer.splice(..0, self.late.drain(..));
+            answer.append(&mut self.overtaken);
         }
         answer
+    }
+
+    /// What was still to be sent is lost, too.
+    fn lose_power(&mut self) {
+        self.core.lose_power();
+        self.late.clear();
+        self.overtaken.clear();
     }
 
     fn execute(&mut self, command: &[u8], shift: u8) -> Vec<u8> {

@@ -13,6 +13,7 @@ mod accords;
 mod commands;
 mod conformance;
 mod faults;
+mod packages;
 mod rig;
 #[path = "../../../../tests/table/rows.rs"]
 mod rows;
