@@ -132,6 +132,7 @@ impl Aad {
 ///
 /// # Security
 /// The caller consumed `nonce` from the direction's sequence: it never comes again.
+#[inline(always)] // one frame more on the way to the cipher is too many
 pub fn seal<P: Provider>(
     provider: &mut P,
     traffic: &Traffic<P::TrafficKey>,
@@ -251,6 +252,7 @@ impl Envelope {
     ///
     /// # Errors
     /// [`CryptoError::Authentication`] when anything of nonce, data, key or `aad` is another.
+    #[inline] // as there
     pub fn open<'b, P: Provider>(
         self,
         provider: &mut P,

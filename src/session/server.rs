@@ -223,16 +223,17 @@ impl<P: Provider> ServerSession<P> {
         if buffer.len() < needed {
             return Err((Error::BufferTooSmall { needed }, Some(request)));
         }
-        let sealed = if self.mode == Mode::Plain {
+        let mut aad = Aad::session(&self.id);
+        let counter = if self.mode == Mode::Plain {
             let mut random = [0; 8];
             provider.fill(&mut random).map_err(|error| (error.into(), None))?;
-            let nonce = WireNonce::new(self.keys.prefix, u64::from_be_bytes(random));
-            envelope::seal(provider, &self.keys.responses, nonce, &Aad::session(&self.id), buffer, len)
+            u64::from_be_bytes(random)
         } else {
-            let nonce = WireNonce::new(self.keys.prefix, request.nonce.counter());
-            let aad = Aad::response(&self.id, request.nonce, status);
-            envelope::seal(provider, &self.keys.responses, nonce, &aad, buffer, len)
+            aad.bind(request.nonce, status);
+            request.nonce.counter()
         };
+        let nonce = WireNonce::new(self.keys.prefix, counter);
+        let sealed = envelope::seal(provider, &self.keys.responses, nonce, &aad, buffer, len);
         sealed.map_err(|error| (error, None))
     }
 
