@@ -47,14 +47,12 @@ impl<K> Traffic<K> {
     #[inline(never)] // one frame less in its caller's
     pub(crate) fn derive<P: Provider<TrafficKey = K>>(
         provider: &mut P,
-        schedule: &Schedule<P::Prk>,
+        schedule: &Schedule<'_, P::Prk>,
         (write, iv): (Label, Label),
         aead: Aead,
-        plain: Option<&[u8]>,
     ) -> Result<Self, CryptoError> {
-        let key = schedule.key_or_plain(provider, write, plain, aead)?;
-        let iv = if plain.is_some() { [0; NONCE_LEN] } else { schedule.iv(provider, iv)? };
-        Ok(Self { key, iv })
+        let iv = schedule.iv(provider, iv)?;
+        schedule.key(provider, write, aead).map(|key| Self { key, iv })
     }
 }
 
@@ -98,7 +96,7 @@ impl Aad {
         let mut nonce = [b':'; 1 + NONCE_TEXT + 1];
         let [_, text @ .., _] = &mut nonce;
         // Twelve bytes are sixteen characters.
-        let _ = base64::encode(request.as_bytes(), text);
+        let _ = base64::encode_to(request.as_bytes(), text);
         self.push(&nonce);
         // Three digits, and more for what is no status, so that no two numbers look alike.
         let (mut digits, mut start, mut rest) = ([0; 5], 5, status);
@@ -153,7 +151,7 @@ pub fn seal<P: Provider>(
     tail.first_chunk_mut().ok_or(too_small).map(|place| *place = *TAIL)?;
     let (before, after) = head.split_first_chunk_mut().ok_or(too_small)?;
     *before = *HEAD;
-    base64::encode(nonce.as_bytes(), after)?;
+    base64::encode_to(nonce.as_bytes(), after)?;
     let (_, after) = after.split_first_chunk_mut::<NONCE_TEXT>().ok_or(too_small)?;
     after.first_chunk_mut().ok_or(too_small).map(|place| *place = *MIDDLE)?;
     Ok(too_small.needed)

@@ -112,6 +112,7 @@ impl From<Misuse> for Error {
 }
 
 impl From<CryptoError> for Error {
+    #[inline(never)] // small: it is called behind every step of the provider's
     fn from(error: CryptoError) -> Self {
         match error {
             CryptoError::InvalidPublicKey => Self::Peer(Peer::InvalidPublicKey),

@@ -86,11 +86,9 @@ impl<'a> Request<'a> {
         put_string(&mut out, self.method);
         out.put(br#","path":"#);
         put_string(&mut out, self.path);
-        out.put(br#","headers":"#);
-        put_pairs(&mut out, self.headers);
-        out.put(br#","query":"#);
-        put_pairs(&mut out, self.query);
-        out.put(br#","body":"#);
+        put_pairs(&mut out, br#","headers":{"#, self.headers);
+        put_pairs(&mut out, br#"},"query":{"#, self.query);
+        out.put(br#"},"body":"#);
         out.put(self.body.unwrap_or(b"null"));
         out.put(b"}");
         Ok(out.finish()?)
@@ -124,8 +122,9 @@ const fn pairs_len(pairs: &[(&str, &str)]) -> usize {
     length
 }
 
-fn put_pairs(out: &mut Writer<'_>, pairs: &[(&str, &str)]) {
-    out.put(b"{");
+/// Puts `open`, and the members of an object that it opens.
+fn put_pairs(out: &mut Writer<'_>, open: &[u8], pairs: &[(&str, &str)]) {
+    out.put(open);
     for (position, (name, value)) in pairs.iter().enumerate() {
         if position > 0 {
             out.put(b",");
@@ -134,7 +133,6 @@ fn put_pairs(out: &mut Writer<'_>, pairs: &[(&str, &str)]) {
         out.put(b":");
         put_string(out, value);
     }
-    out.put(b"}");
 }
 
 /// A request as the gateway reads it, its strings unescaped in place.

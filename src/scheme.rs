@@ -48,6 +48,7 @@ impl Scheme {
 
     /// The name on the wire.
     #[must_use]
+    #[inline(never)] // small: it is called for every name that is read, written or hashed
     pub const fn name(self) -> &'static str {
         match self {
             Self::Aes1 => "SCHEME-AES1",

@@ -30,7 +30,7 @@ use dynamic_key::handshake::{
 use dynamic_key::jose::{Algorithm, JoseError};
 use dynamic_key::request::Request;
 use dynamic_key::scheme::Scheme;
-use dynamic_key::session::client::Token;
+use dynamic_key::session::Token;
 use dynamic_key::session::{ClientType, Mode, Now, Session, SessionId};
 use dynamic_key::{Code, Error};
 use support::{

@@ -58,13 +58,15 @@ impl Label {
 
 const PREFIX: &[u8] = b"dynamic-key v2 ";
 
-/// The PRK of a handshake outside plain mode. Dropped, hence erased, when all labels are drawn.
+/// The PRK of a handshake. Dropped, hence erased, when all labels are drawn.
 #[expect(missing_debug_implementations, reason = "there is nothing to show but a secret")]
-pub struct Schedule<K> {
+pub struct Schedule<'i, K> {
     prk: K,
+    /// The `info` of plain mode.
+    plain: Option<&'i [u8]>,
 }
 
-impl<K> Schedule<K> {
+impl<'i, K> Schedule<'i, K> {
     /// HKDF-Extract(T, Z). Z is erased.
     ///
     /// # Errors
@@ -74,28 +76,35 @@ impl<K> Schedule<K> {
         transcript: &TranscriptHash,
         z: P::SharedSecret,
     ) -> Result<Self, CryptoError> {
-        Self::salted(provider, transcript, z)
+        Self::salted(provider, transcript, None, z)
     }
 
-    /// The same with the salt of plain mode.
+    /// The schedule of plain mode, which has one key for both directions, no ivs and no other secrets. Z is erased.
+    ///
+    /// # Errors
+    /// Those of [`Provider::extract`].
+    pub fn plain<P: Provider<Prk = K>>(
+        provider: &mut P,
+        kdf: &PlainKdf<'i>,
+        session_id: &str,
+        z: P::SharedSecret,
+    ) -> Result<Self, CryptoError> {
+        Self::salted(provider, kdf.salt_of(session_id), Some(kdf.info), z)
+    }
+
+    /// HKDF-Extract(salt, Z), for plain mode with its `info`.
     pub(crate) fn salted<P: Provider<Prk = K>>(
         provider: &mut P,
         salt: &[u8],
+        plain: Option<&'i [u8]>,
         z: P::SharedSecret,
     ) -> Result<Self, CryptoError> {
-        provider.extract(salt, z).map(|prk| Self { prk })
+        provider.extract(salt, z).map(|prk| Self { prk, plain })
     }
 
-    /// The key of `label`, or that of plain mode, which has one for both directions and expands it with an `info` of its own.
-    pub(crate) fn key_or_plain<P: Provider<Prk = K>>(
-        &self,
-        provider: &mut P,
-        label: Label,
-        plain: Option<&[u8]>,
-        aead: Aead,
-    ) -> Result<P::TrafficKey, CryptoError> {
-        let info = plain.map_or([PREFIX, label.text().as_bytes()], |info| [info, b""]);
-        provider.expand_key(&self.prk, &info, aead)
+    /// Whether it is that of plain mode, in which nothing is proven.
+    pub(crate) const fn is_plain(&self) -> bool {
+        self.plain.is_some()
     }
 
     /// Draws a 32-byte secret.
@@ -110,7 +119,15 @@ impl<K> Schedule<K> {
         provider.expand(&self.prk, &[PREFIX, label.text().as_bytes()])
     }
 
-    /// Draws an AEAD key.
+    /// Draws the exporter's secret: `None` in plain mode.
+    pub(crate) fn exporter<P: Provider<Prk = K>>(
+        &self,
+        provider: &mut P,
+    ) -> Result<Option<P::Secret>, CryptoError> {
+        if self.is_plain() { Ok(None) } else { self.secret(provider, Label::Exporter).map(Some) }
+    }
+
+    /// Draws an AEAD key: in plain mode the same for every label.
     ///
     /// # Errors
     /// Those of [`Provider::expand_key`].
@@ -120,10 +137,11 @@ impl<K> Schedule<K> {
         label: Label,
         aead: Aead,
     ) -> Result<P::TrafficKey, CryptoError> {
-        provider.expand_key(&self.prk, &[PREFIX, label.text().as_bytes()], aead)
+        let info = self.plain.map_or([PREFIX, label.text().as_bytes()], |info| [info, b""]);
+        provider.expand_key(&self.prk, &info, aead)
     }
 
-    /// Draws an iv of 12 bytes.
+    /// Draws an iv of 12 bytes: in plain mode zero.
     ///
     /// # Errors
     /// Those of [`Provider::expand_bytes`].
@@ -133,7 +151,9 @@ impl<K> Schedule<K> {
         label: Label,
     ) -> Result<[u8; NONCE_LEN], CryptoError> {
         let mut iv = [0; NONCE_LEN];
-        provider.expand_bytes(&self.prk, &[PREFIX, label.text().as_bytes()], &mut iv)?;
+        if !self.is_plain() {
+            provider.expand_bytes(&self.prk, &[PREFIX, label.text().as_bytes()], &mut iv)?;
+        }
         Ok(iv)
     }
 
@@ -167,19 +187,15 @@ impl Default for PlainKdf<'_> {
     }
 }
 
-impl PlainKdf<'_> {
-    /// The one AES-256-GCM key of a plain session, for its two directions. Z is erased.
-    ///
-    /// # Errors
-    /// Those of [`Provider::extract`] and [`Provider::expand_key`].
-    pub fn keys<P: Provider>(
-        &self,
-        provider: &mut P,
-        z: P::SharedSecret,
-        session_id: &str,
-    ) -> Result<(P::TrafficKey, P::TrafficKey), CryptoError> {
-        let prk = provider.extract(self.salt.unwrap_or(session_id.as_bytes()), z)?;
-        let mut key = || provider.expand_key(&prk, &[self.info], Aead::Aes256Gcm);
-        Ok((key()?, key()?))
+impl<'a> PlainKdf<'a> {
+    /// The cipher of plain mode (§2.3).
+    pub(crate) const AEAD: Aead = Aead::Aes256Gcm;
+
+    /// The salt of a session: its id, where none is configured.
+    pub(crate) fn salt_of<'s>(&self, session_id: &'s str) -> &'s [u8]
+    where
+        'a: 's,
+    {
+        self.salt.unwrap_or(session_id.as_bytes())
     }
 }

@@ -84,11 +84,18 @@ pub const fn decoded_len_bound(n: usize) -> usize {
 ///
 /// [`BufferTooSmall`] where the text does not fit; nothing is written then.
 pub fn encode<'o>(input: &[u8], out: &'o mut [u8]) -> Result<&'o str, BufferTooSmall> {
+    let needed = encode_to(input, out)?;
+    Ok(out.get(..needed).and_then(|text| core::str::from_utf8(text).ok()).unwrap_or_default())
+}
+
+/// As [`encode`]; the length of the text is returned.
+#[inline(never)] // small: it is called for every key and nonce
+pub(crate) fn encode_to(input: &[u8], out: &mut [u8]) -> Result<usize, BufferTooSmall> {
     let needed = encoded_len(input.len());
-    let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
-    copy_head(input, out, input.len());
-    encode_in_place(out, input.len(), 0)?;
-    Ok(core::str::from_utf8(out).unwrap_or_default())
+    let text = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
+    copy(input, text);
+    encode_from_back(text, input.len(), 0..needed);
+    Ok(needed)
 }
 
 /// Encodes within one buffer: the `len` bytes at its start become their padded base64 at `at`, and the end of
@@ -114,8 +121,8 @@ pub fn encode_in_place(buffer: &mut [u8], len: usize, at: usize) -> Result<usize
 /// [`Base64Error::BufferTooSmall`] where the bytes do not fit; nothing is written then.
 /// [`Base64Error::Malformed`] for any other text; what `out` then holds is of no use.
 pub fn decode<'o>(text: &[u8], out: &'o mut [u8]) -> Result<&'o [u8], Base64Error> {
-    let needed = decoded_len(text)?;
-    let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
+    let text = unpadded_len(text).and_then(|len| text.get(..len)).ok_or(Base64Error::Malformed)?;
+    let out = room(text, out)?;
     let mut judge = Judge::new();
     for (text, bytes) in text.chunks(CHARACTERS).zip(out.chunks_mut(BYTES)) {
         decode_piece(text, bytes, &mut judge);
@@ -130,10 +137,16 @@ pub fn decode<'o>(text: &[u8], out: &'o mut [u8]) -> Result<&'o [u8], Base64Erro
 /// # Errors
 ///
 /// [`Base64Error::Malformed`]; what `text` then holds is of no use.
-#[inline(never)] // its loop becomes vectors here, and not in every caller
+#[inline]
 pub fn decode_in_place(text: &mut [u8]) -> Result<usize, Base64Error> {
-    let len = decoded_len(text)?;
-    decode_to_front(text, len)
+    to_bytes(text).ok_or(Base64Error::Malformed)
+}
+
+/// As [`decode_in_place`].
+#[inline(never)] // its loop becomes vectors here, and not in every caller
+pub(super) fn to_bytes(text: &mut [u8]) -> Option<usize> {
+    let len = unpadded_len(text)?;
+    decode_to_front(text.get_mut(..len)?)
 }
 
 /// Writes the base64url of `input` (RFC 4648 §5, no padding), [`url_encoded_len`] characters, at the start of
@@ -145,7 +158,7 @@ pub fn decode_in_place(text: &mut [u8]) -> Result<usize, Base64Error> {
 pub fn url_encode<'o>(input: &[u8], out: &'o mut [u8]) -> Result<&'o str, BufferTooSmall> {
     let needed = url_encoded_len(input.len());
     let out = out.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
-    copy_head(input, out, input.len());
+    copy(input, out);
     url_encode_in_place(out, input.len())?;
     Ok(core::str::from_utf8(out).unwrap_or_default())
 }
@@ -156,7 +169,7 @@ pub fn url_encode<'o>(input: &[u8], out: &'o mut [u8]) -> Result<&'o str, Buffer
 ///
 /// As [`decode`].
 pub fn url_decode<'o>(text: &[u8], out: &'o mut [u8]) -> Result<&'o [u8], Base64Error> {
-    let out = url_room(text, out)?;
+    let out = room(text, out)?;
     let mut judge = Judge::new();
     for (text, bytes) in text.chunks(CHARACTERS).zip(out.chunks_mut(BYTES)) {
         let mut chunk = [0; CHARACTERS];
@@ -191,12 +204,18 @@ pub fn url_encode_in_place(buffer: &mut [u8], len: usize) -> Result<usize, Buffe
 /// # Errors
 ///
 /// [`Base64Error::Malformed`]; what `text` then holds is of no use.
+#[inline]
 pub fn url_decode_in_place(text: &mut [u8]) -> Result<usize, Base64Error> {
-    let len = url_decoded_len(text)?;
+    url_to_bytes(text).ok_or(Base64Error::Malformed)
+}
+
+/// As [`url_decode_in_place`].
+#[inline(never)] // as `to_bytes`
+pub(super) fn url_to_bytes(text: &mut [u8]) -> Option<usize> {
     for character in text.iter_mut() {
         *character = character_of_url(*character);
     }
-    decode_to_front(text, len)
+    decode_to_front(text)
 }
 
 /// As [`url_encode`], for secrets.
@@ -216,12 +235,12 @@ pub fn url_encode_secret<'o>(input: &[u8], out: &'o mut [u8]) -> Result<&'o str,
 ///
 /// As there.
 pub fn url_decode_secret<'o>(text: &[u8], out: &'o mut [u8]) -> Result<&'o [u8], Base64Error> {
-    Base64UrlUnpadded::decode(text, url_room(text, out)?).map_err(|_| Base64Error::Malformed)
+    Base64UrlUnpadded::decode(text, room(text, out)?).map_err(|_| Base64Error::Malformed)
 }
 
-/// The room that the bytes of a base64url text take in `out`.
-fn url_room<'o>(text: &[u8], out: &'o mut [u8]) -> Result<&'o mut [u8], Base64Error> {
-    let needed = url_decoded_len(text)?;
+/// The room that the bytes of a text without padding take in `out`.
+fn room<'o>(text: &[u8], out: &'o mut [u8]) -> Result<&'o mut [u8], Base64Error> {
+    let needed = decoded_len(text).ok_or(Base64Error::Malformed)?;
     Ok(out.get_mut(..needed).ok_or(BufferTooSmall { needed })?)
 }
 
@@ -244,26 +263,24 @@ const fn character_of_url(character: u8) -> u8 {
     }
 }
 
-/// Bytes of a padded text, by its length and padding.
-fn decoded_len(text: &[u8]) -> Result<usize, Base64Error> {
-    if !text.len().is_multiple_of(4) {
-        return Err(Base64Error::Malformed);
+/// The length of a padded text without its padding.
+const fn unpadded_len(text: &[u8]) -> Option<usize> {
+    match text {
+        _ if !text.len().is_multiple_of(4) => None,
+        [text @ .., b'=', b'='] | [text @ .., b'='] => Some(text.len()),
+        _ => Some(text.len()),
     }
-    let padding = match text {
-        [.., b'=', b'='] => 2,
-        [.., b'='] => 1,
-        _ => 0,
-    };
-    Ok(decoded_len_bound(text.len()).wrapping_sub(padding))
 }
 
-/// Bytes of a base64url text, by its length.
-const fn url_decoded_len(text: &[u8]) -> Result<usize, Base64Error> {
-    if text.len() % 4 == 1 { Err(Base64Error::Malformed) } else { Ok(decoded_len_bound(text.len())) }
+/// Bytes of a text without padding, by its length.
+const fn decoded_len(text: &[u8]) -> Option<usize> {
+    if text.len() % 4 == 1 { None } else { Some(decoded_len_bound(text.len())) }
 }
 
-/// Decodes a text of the alphabet of §4 to `len` bytes at its front.
-fn decode_to_front(text: &mut [u8], len: usize) -> Result<usize, Base64Error> {
+/// Decodes a text of the alphabet of §4 without padding to its front.
+#[inline(never)] // as `to_bytes`
+fn decode_to_front(text: &mut [u8]) -> Option<usize> {
+    let len = decoded_len(text)?;
     let mut judge = Judge::new();
     // From front to back: what is written never reaches what is still to be read.
     let (mut from, mut to) = (0_usize, 0_usize);
@@ -273,20 +290,19 @@ fn decode_to_front(text: &mut [u8], len: usize) -> Result<usize, Base64Error> {
         to = to.wrapping_add(BYTES);
     }
     if to < len {
-        let tail_len = len.wrapping_sub(to);
-        let tail = decode_tail(text.get(from..).unwrap_or_default(), tail_len, &mut judge);
-        copy_head(&tail, text.get_mut(to..).unwrap_or_default(), tail_len);
+        let tail = decode_tail(text.get(from..)?, &mut judge);
+        copy(&tail, text.get_mut(to..len)?);
     }
-    judge.verdict()?;
-    Ok(len)
+    judge.verdict().ok().map(|()| len)
 }
 
 /// Encodes the first `len` bytes to `text`, which ends behind them.
 #[inline(never)] // its loop becomes vectors here, and not in every caller
 fn encode_from_back(buffer: &mut [u8], len: usize, text: Range<usize>) {
     // From back to front: a chunk goes where it was or behind, and what is still to be read is before it.
-    let mut from = len.wrapping_sub(len % BYTES);
-    let mut to = text.start.wrapping_add(encoded_len(from));
+    let chunks = len / BYTES;
+    let mut from = chunks.wrapping_mul(BYTES);
+    let mut to = text.start.wrapping_add(chunks.wrapping_mul(CHARACTERS));
     if from < len {
         encode_tail(buffer, from..len, to..text.end);
     }
@@ -309,8 +325,7 @@ fn decode_piece(text: &[u8], bytes: &mut [u8], judge: &mut Judge) {
     if let (Some(text), Some(bytes)) = (text.first_chunk(), bytes.first_chunk_mut()) {
         chunk::put_bytes(&chunk::of_characters(text, judge), bytes);
     } else {
-        let len = bytes.len();
-        copy_head(&decode_tail(text, len, judge), bytes, len);
+        copy(&decode_tail(text, judge), bytes);
     }
 }
 
@@ -323,33 +338,29 @@ fn decode_chunk(buffer: &mut [u8], from: usize, to: usize, judge: &mut Judge) ->
 
 /// Encodes less than a chunk of bytes, with padding where there is room for it.
 fn encode_tail(buffer: &mut [u8], from: Range<usize>, to: Range<usize>) {
-    let mut chunk = [0; BYTES];
-    let len = from.len();
-    copy_head(buffer.get(from).unwrap_or_default(), &mut chunk, len);
-    let mut text = [0; CHARACTERS];
-    chunk::put_characters(&chunk::of_bytes(&chunk), &mut text);
-    for padding in text.iter_mut().skip(url_encoded_len(len)).take(2) {
-        *padding = b'=';
-    }
-    let len = to.len();
-    copy_head(&text, buffer.get_mut(to).unwrap_or_default(), len);
+    let mut chunk = [0; CHARACTERS];
+    // Four characters for three bytes, rounded up.
+    let len = from.len().wrapping_mul(4).wrapping_add(2) / 3;
+    copy(buffer.get(from).unwrap_or_default(), &mut chunk);
+    encode_chunk(&mut chunk, 0, 0);
+    chunk.get_mut(len..).unwrap_or_default().fill(b'=');
+    copy(&chunk, buffer.get_mut(to).unwrap_or_default());
 }
 
-/// The bytes of `text`, which is `len` bytes, less than a chunk, and their padding, if it has one.
-fn decode_tail(text: &[u8], len: usize, judge: &mut Judge) -> [u8; BYTES] {
+/// The bytes of `text`, which is less than a chunk, without padding, at the front.
+fn decode_tail(text: &[u8], judge: &mut Judge) -> [u8; CHARACTERS] {
     let mut chunk = [b'A'; CHARACTERS];
-    copy_head(text, &mut chunk, url_encoded_len(len));
-    let mut bytes = [0; BYTES];
-    chunk::put_bytes(&chunk::of_characters(&chunk, judge), &mut bytes);
+    copy(text, &mut chunk);
+    decode_chunk(&mut chunk, 0, 0, judge);
     // The byte behind the last has the bits that the last character has to spare.
-    judge.must_be_zero(bytes.get(len).copied().unwrap_or_default());
-    bytes
+    judge.must_be_zero(chunk.get(decoded_len_bound(text.len())).copied().unwrap_or_default());
+    chunk
 }
 
-/// Copies the first `len` bytes, of which both slices have at least so many.
-fn copy_head(from: &[u8], to: &mut [u8], len: usize) {
-    if let (Some(from), Some(to)) = (from.get(..len), to.get_mut(..len)) {
-        to.copy_from_slice(from);
+/// Copies what is there, as far as there is room for it.
+fn copy(from: &[u8], to: &mut [u8]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
     }
 }
 

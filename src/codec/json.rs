@@ -172,15 +172,25 @@ impl<'a> Value<'a> {
         self.first() == b'{'
     }
 
+    /// Whether this is an array without elements.
+    pub(crate) fn is_empty_array(self) -> bool {
+        self.raw().iter().filter(|byte| !byte.is_ascii_whitespace()).eq(b"[]")
+    }
+
     /// The string.
     ///
     /// # Errors
     ///
     /// [`JsonError::WrongType`] where this is no string.
     pub fn string(self) -> Result<Str<'a>, JsonError> {
-        let raw =
-            self.raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')).ok_or(JsonError::WrongType)?;
-        Ok(Str { raw, place: Place::new(self.place.at().wrapping_add(1), self.place.is_escaped()) })
+        self.text().ok_or(JsonError::WrongType)
+    }
+
+    /// The string, if it is one.
+    #[inline(never)] // small: it is called for every string
+    pub(crate) fn text(self) -> Option<Str<'a>> {
+        let raw = self.raw.strip_prefix('"')?.strip_suffix('"')?;
+        Some(Str { raw, place: Place::new(self.place.at().wrapping_add(1), self.place.is_escaped()) })
     }
 
     /// The integer, 0 to 2⁵³ − 1, in plain digits: without sign, fraction, exponent. [`Value::raw`] has its
@@ -309,13 +319,6 @@ impl<'a> Iterator for Entries<'a> {
 pub struct Elements<'a> {
     scanner: Scanner<'a>,
     first: bool,
-}
-
-impl Elements<'_> {
-    /// Whether any is left.
-    pub(crate) fn has_more(mut self) -> bool {
-        self.scanner.is_next(b']', self.first)
-    }
 }
 
 impl<'a> Iterator for Elements<'a> {

@@ -23,5 +23,5 @@ pub use wrap::{KeyWrap, Recipient};
 /// SHA-256 of `message` (FIPS 180-4), for signers and verifiers whose primitive takes a hash: the code is that of the handshake.
 #[must_use]
 pub fn sha256(message: &[u8]) -> [u8; provider::HASH_LEN] {
-    hash::Sha256::new(message).finish()
+    hash::Sha256::digest(message)
 }

@@ -26,10 +26,10 @@ pub(crate) fn string(value: Option<Value<'_>>) -> Result<Str<'_>, Error> {
     Ok(required(value)?.string()?)
 }
 
-/// The string that a message must have.
+/// The string that a message must have. What stands for one that is missing, or is none, is refused by whatever reads it.
 #[inline(never)] // small: it is called for every string
-pub(crate) fn text<'a>(value: &Option<Value<'a>>) -> Option<Str<'a>> {
-    (*value)?.string().ok()
+pub(crate) fn text<'a>(value: &Option<Value<'a>>) -> Str<'a> {
+    value.and_then(Value::text).unwrap_or(Str::MISSING)
 }
 
 /// Decodes a nonce into `room`, which has [`MAX_NONCE`] bytes.
@@ -75,7 +75,7 @@ pub(crate) fn proof(text: Str<'_>, place: &mut [u8; HASH_LEN]) -> Result<(), Err
 
 /// Reads a kid into its place.
 pub(crate) fn kid(value: &Option<Value<'_>>, place: &mut KeyId) -> Option<()> {
-    place.read(text(value)?)
+    place.read(text(value))
 }
 
 /// The kid and the signature of an identity, into their place, where a message has one.
@@ -89,7 +89,7 @@ pub(crate) fn identity(
     let [id, signed] = &members;
     let (key, signature) = place.insert((KeyId::NONE, [0; SIGNATURE_LEN]));
     kid(id, key).ok_or(Peer::Malformed)?;
-    all_of(text(signed).ok_or(Peer::Malformed)?.base64url(signature), SIGNATURE_LEN)
+    all_of(text(signed).base64url(signature), SIGNATURE_LEN)
 }
 
 /// The bytes of which there must be `len`.
@@ -127,7 +127,7 @@ pub(crate) fn server_key<'r>(
 pub(crate) fn put_base64(out: &mut Writer<'_>, bytes: &[u8]) {
     if let Some(room) = out.reserve(base64::encoded_len(bytes.len())) {
         // The room is exact.
-        let _ = base64::encode(bytes, room);
+        let _ = base64::encode_to(bytes, room);
     }
 }
 

@@ -60,12 +60,12 @@ impl<P: Provider> Keys<P> {
     #[inline(never)] // one frame less in its caller's
     pub(crate) fn derive(
         provider: &mut P,
-        schedule: &Schedule<P::Prk>,
+        schedule: &Schedule<'_, P::Prk>,
         aead: Aead,
     ) -> Result<Self, CryptoError> {
         Ok(Self {
-            client: Traffic::derive(provider, schedule, Label::CLIENT, aead, None)?,
-            server: Traffic::derive(provider, schedule, Label::SERVER, aead, None)?,
+            client: Traffic::derive(provider, schedule, Label::CLIENT, aead)?,
+            server: Traffic::derive(provider, schedule, Label::SERVER, aead)?,
         })
     }
 }

@@ -3,12 +3,14 @@
 pub mod agreement;
 pub mod client;
 pub mod clock;
+pub mod facts;
 pub mod server;
 pub mod storage;
 
 pub use agreement::{Agreement, FieldCounters, ServerAgreement};
-pub use client::{Exchange, Facts, Opener, Sealer, Session};
+pub use client::{Exchange, Opener, Sealer, Session};
 pub use clock::{Expiry, Now, Uptime};
+pub use facts::{Facts, Token};
 pub use server::{ClaimedIdentity, Committed, Opened, ServerSession};
 pub use storage::{Owner, SessionStorage, StorageError, Vault};
 
@@ -99,15 +101,18 @@ pub fn is_session_id(text: &str) -> bool {
     matches!(text.len(), 1..=64) && is_made_of(text.as_bytes(), b"._~-")
 }
 
+/// What a token (§2.1) is made of, beside letters and digits.
+const TOKEN_MARKS: &[u8] = b"._~+/=-";
+
 /// Whether `text` has the form of a token (§2.1): `[A-Za-z0-9._~+/=-]{1,4096}`.
 #[must_use]
 pub fn is_token(text: &str) -> bool {
-    matches!(text.len(), 1..=4096) && is_made_of(text.as_bytes(), b"._~+/=-")
+    matches!(text.len(), 1..=4096) && is_made_of(text.as_bytes(), TOKEN_MARKS)
 }
 
 /// Whether a token may hold `byte`.
 pub(crate) const fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'~' | b'+' | b'/' | b'=' | b'-')
+    is_made_of(&[byte], TOKEN_MARKS)
 }
 
 /// Copies a JSON string, unescaped, where it fits.

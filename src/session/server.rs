@@ -7,7 +7,7 @@ use crate::agreement::schedule::{Label, PlainKdf, Schedule};
 use crate::agreement::transcript::TranscriptHash;
 use crate::codec::timestamp::Timestamp;
 use crate::crypto::KeyId;
-use crate::crypto::provider::{Aead, CryptoError, NONCE_LEN, Provider};
+use crate::crypto::provider::{Aead, CryptoError, Provider};
 use crate::envelope::{self, Aad, Envelope, Traffic};
 use crate::error::{Error, Peer};
 use crate::log::format_as;
@@ -39,19 +39,19 @@ pub struct Keys<P: Provider> {
 }
 
 impl<P: Provider> Keys<P> {
-    /// Derives those of every mode but plain (§2.3).
+    /// Derives those of any mode (§2.3).
     #[inline(never)] // one frame less in its caller's
     pub(crate) fn derive(
         provider: &mut P,
-        schedule: &Schedule<P::Prk>,
+        schedule: &Schedule<'_, P::Prk>,
         aead: Aead,
-        instance: u32,
+        prefix: [u8; 4],
     ) -> Result<Self, CryptoError> {
         Ok(Self {
-            requests: Traffic::derive(provider, schedule, Label::CLIENT, aead, None)?,
-            responses: Traffic::derive(provider, schedule, Label::SERVER, aead, None)?,
-            prefix: instance.to_be_bytes(),
-            exporter: Some(schedule.secret(provider, Label::Exporter)?),
+            requests: Traffic::derive(provider, schedule, Label::CLIENT, aead)?,
+            responses: Traffic::derive(provider, schedule, Label::SERVER, aead)?,
+            prefix,
+            exporter: schedule.exporter(provider)?,
         })
     }
 
@@ -65,13 +65,9 @@ impl<P: Provider> Keys<P> {
     ) -> Result<Self, CryptoError> {
         let mut random = [0; 4];
         provider.fill(&mut random)?;
-        let (open, seal) = kdf.keys(provider, z, session_id)?;
-        Ok(Self {
-            requests: Traffic { key: open, iv: [0; NONCE_LEN] },
-            responses: Traffic { key: seal, iv: [0; NONCE_LEN] },
-            prefix: plain_response_prefix(random),
-            exporter: None,
-        })
+        let schedule = Schedule::plain(provider, kdf, session_id, z);
+        let schedule = schedule.as_ref().map_err(|error| *error)?; // where it is: a PRK is large
+        Self::derive(provider, schedule, PlainKdf::AEAD, plain_response_prefix(random))
     }
 }
 

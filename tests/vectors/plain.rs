@@ -3,7 +3,7 @@
 use crate::agreement::check_envelope;
 use crate::support::{Glass, Script};
 use crate::vector::{Members, load};
-use dynamic_key::agreement::schedule::PlainKdf;
+use dynamic_key::agreement::schedule::{Label, PlainKdf, Schedule};
 use dynamic_key::codec::spki::{Group, PublicKey};
 use dynamic_key::crypto::provider::{Aead, NONCE_LEN};
 use dynamic_key::crypto::software::{RawKey, Software, TrafficKey};
@@ -34,9 +34,11 @@ fn check(case: &Value, salt: Option<&[u8]>, info: &[u8]) -> usize {
         assert_eq!(public.write_spki(&mut [0; 91]).unwrap(), case.base64(own));
         let z = provider.agree(key, &PublicKey::from_spki(&case.base64(peer)).unwrap()).unwrap();
         assert_eq!(z.as_bytes(), case.hex("Z"));
-        let (seal, open) = PlainKdf { salt, info }.keys(&mut provider, z, id).unwrap();
-        assert_eq!(is_key(&seal, &case.hex("key")), Ok(true));
-        assert_eq!(is_key(&open, &case.hex("key")), Ok(true));
+        let schedule = Schedule::plain(&mut provider, &PlainKdf { salt, info }, id, z).unwrap();
+        for label in [Label::ClientWrite, Label::ServerWrite] {
+            let key = schedule.key(&mut provider, label, Aead::Aes256Gcm).unwrap();
+            assert_eq!(is_key(&key, &case.hex("key")), Ok(true));
+        }
     }
     let traffic = Traffic { key: (Aead::Aes256Gcm, case.hex("key")), iv: [0; NONCE_LEN] };
     let nonce = |sealed: &Value| WireNonce::from_bytes(sealed.base64("nonce").try_into().unwrap());

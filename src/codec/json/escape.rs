@@ -17,6 +17,9 @@ pub struct Str<'a> {
 }
 
 impl<'a> Str<'a> {
+    /// What stands for a string that is not there: no name, no number, no base64.
+    pub(crate) const MISSING: Self = Self { raw: "?", place: Place::new(0, false) };
+
     /// What stands between the quotes, as sent.
     #[must_use]
     pub const fn raw(self) -> &'a [u8] {
@@ -95,7 +98,7 @@ impl<'a> Str<'a> {
     /// [`Base64Error::Malformed`] for any other text; [`Base64Error::BufferTooSmall`] where the bytes do not fit.
     /// What `out` then holds is of no use.
     pub fn base64(self, out: &mut [u8]) -> Result<&[u8], Base64Error> {
-        self.decode(base64::decode_in_place, out)
+        decoded(self.decode(base64::to_bytes, out), out)
     }
 
     /// Writes the bytes of which this is the canonical base64url at the start of `out`, which needs room for
@@ -105,32 +108,39 @@ impl<'a> Str<'a> {
     ///
     /// As [`Str::base64`].
     pub fn base64url(self, out: &mut [u8]) -> Result<&[u8], Base64Error> {
-        self.decode(base64::url_decode_in_place, out)
+        decoded(self.decode(base64::url_to_bytes, out), out)
     }
 
-    /// Unescapes and decodes piece by piece: every piece but the last is full, and decodes without padding.
-    fn decode(self, in_place: DecodeInPlace, out: &mut [u8]) -> Result<&[u8], Base64Error> {
+    /// Unescapes and decodes piece by piece: every piece but the last is full, and decodes without padding. Tells how many
+    /// bytes there are, whether they fit or not.
+    fn decode(self, in_place: DecodeInPlace, out: &mut [u8]) -> Option<usize> {
         let mut bytes = self.bytes();
         let mut out = Writer::new(out);
         let mut piece = [0; PIECE];
         loop {
             let len = bytes.read(&mut piece);
-            let decoded = in_place(piece.get_mut(..len).unwrap_or_default())?;
-            out.put(piece.get(..decoded).unwrap_or_default());
+            let decoded = in_place(piece.get_mut(..len)?)?;
+            out.put(piece.get(..decoded)?);
             if decoded < PIECE_DECODED {
                 break;
             }
         }
         // Nothing may come behind a piece with padding.
-        if bytes.next().is_some() { Err(Base64Error::Malformed) } else { Ok(out.finish_slice()?) }
+        if bytes.next().is_some() { None } else { Some(out.position()) }
     }
+}
+
+/// The bytes that were decoded.
+fn decoded(len: Option<usize>, out: &[u8]) -> Result<&[u8], Base64Error> {
+    let needed = len.ok_or(Base64Error::Malformed)?;
+    Ok(out.get(..needed).ok_or(BufferTooSmall { needed })?)
 }
 
 /// Characters that are decoded at once: a multiple of four.
 const PIECE: usize = 64;
 const PIECE_DECODED: usize = PIECE / 4 * 3;
 
-type DecodeInPlace = fn(&mut [u8]) -> Result<usize, Base64Error>;
+type DecodeInPlace = fn(&mut [u8]) -> Option<usize>;
 
 /// The bytes of a string, unescaped.
 #[derive(Clone)]
@@ -158,7 +168,8 @@ impl<'a> Bytes<'a> {
                 self.raw = behind;
             }
         }
-        for (place, byte) in out.iter_mut().skip(len).zip(self) {
+        for place in out.get_mut(len..).unwrap_or_default() {
+            let Some(byte) = self.next() else { break };
             *place = byte;
             len = len.wrapping_add(1);
         }
@@ -271,11 +282,7 @@ pub const fn escaped_len(text: &str) -> usize {
     let mut len = 0_usize;
     let mut rest = text.as_bytes();
     while let Some((&byte, behind)) = rest.split_first() {
-        len = len.saturating_add(match (ends_plain(byte), letter_of(byte)) {
-            (false, _) => 1,
-            (true, b'u') => 6,
-            (true, _) => 2,
-        });
+        len = len.saturating_add(if ends_plain(byte) { escape_len(letter_of(byte)) } else { 1 });
         rest = behind;
     }
     len
@@ -306,12 +313,10 @@ fn put_escaped(out: &mut Writer<'_>, text: &str) {
         out.put(plain);
         let Some((&byte, behind)) = behind.split_first() else { break };
         let letter = letter_of(byte);
-        out.put(&[b'\\', letter]);
-        if letter == b'u' {
-            let digit = byte & 0xf;
-            let digit = if digit < 10 { b'0' | digit } else { digit.wrapping_add(b'a' - 10) };
-            out.put(&[b'0', b'0', b'0' | byte >> 4, digit]);
-        }
+        let digit = byte & 0xf;
+        let digit = if digit < 10 { b'0' | digit } else { digit.wrapping_add(b'a' - 10) };
+        let escape = [b'\\', letter, b'0', b'0', b'0' | byte >> 4, digit];
+        out.put(escape.get(..escape_len(letter)).unwrap_or_default());
         rest = behind;
     }
 }
@@ -326,4 +331,9 @@ const fn letter_of(byte: u8) -> u8 {
         letters = others;
     }
     b'u'
+}
+
+/// Bytes of the escape with this letter.
+const fn escape_len(letter: u8) -> usize {
+    if letter == b'u' { 6 } else { 2 }
 }

@@ -164,6 +164,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes over one digit or more.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn digits(&mut self) {
         let start = self.at;
         while self.peek().is_ascii_digit() {
@@ -240,8 +241,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    const fn fail(&mut self) {
-        self.text = "";
+    fn fail(&mut self) {
+        self.text = self.text.get(..0).unwrap_or_default();
     }
 }
 

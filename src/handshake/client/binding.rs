@@ -49,8 +49,8 @@ pub trait ClientBinding<P: Provider> {
         confirmation: &mut Option<Confirmation>,
     ) -> Result<PublicKey, Error>;
 
-    /// The salt of the key schedule in plain mode, which has no transcript; `None` in every other.
-    fn plain_salt(&self) -> Option<&[u8]> {
+    /// The salt and the `info` of the key schedule in plain mode, which has no transcript; `None` in every other.
+    fn plain(&self) -> Option<(&[u8], &[u8])> {
         None
     }
 
@@ -58,7 +58,7 @@ pub trait ClientBinding<P: Provider> {
     ///
     /// # Errors
     /// The provider's.
-    fn keys(&self, provider: &mut P, schedule: &Schedule<P::Prk>) -> Result<Self::Keys, Error>;
+    fn keys(&self, provider: &mut P, schedule: &Schedule<'_, P::Prk>) -> Result<Self::Keys, Error>;
 
     /// Forgets what the answer said: some of it is secret, too.
     fn forget(&mut self);

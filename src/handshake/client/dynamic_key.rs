@@ -190,10 +190,9 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientBinding<P>
         let mut answer = AnswerFields::default();
         answer.read(body).ok_or(malformed)?;
         let mut der = [0; Group::MAX_SPKI_LEN];
-        let (peer, der) = server_key(answer.public_key().ok_or(malformed)?, sent.group, &mut der)?;
+        let (peer, der) = server_key(answer.public_key(), sent.group, &mut der)?;
         let mut room = [0; Timestamp::MAX_LEN];
-        let expires_at =
-            answer.expires_at().and_then(|text| text.copy_to(&mut room).ok()).ok_or(malformed)?;
+        let expires_at = answer.expires_at().copy_to(&mut room).map_err(|_| malformed)?;
         let Some(transcript) = &sent.transcript else {
             // Plain mode ignores what else there is.
             self.take_facts(&answer, expires_at, None, sent.at)?;
@@ -202,25 +201,23 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientBinding<P>
         let mut choice = ChoiceFields::default();
         choice.read(answer.choice().ok_or(Peer::Downgrade)?).ok_or(malformed)?;
         self.take_facts(&answer, expires_at, Some(&choice), sent.at)?;
-        let scheme = choice.scheme().ok_or(malformed)?;
-        self.facts.scheme = self.selected(scheme, sent.group).ok_or(Peer::Downgrade)?;
-        if choice.has_features().ok_or(malformed)? {
+        self.facts.scheme = self.selected(choice.scheme(), sent.group).ok_or(Peer::Downgrade)?;
+        if choice.has_features() {
             return Err(Peer::Downgrade.into()); // none was offered
         }
-        let proof = choice.proof().ok_or(malformed)?;
-        let confirmation = Confirmation::take(confirmation, proof, choice.identity(), self.config.mode)?;
+        let confirmation =
+            Confirmation::take(confirmation, choice.proof(), choice.identity(), self.config.mode)?;
         self.complete(transcript, &answer, &choice, der, expires_at, confirmation).ok_or(malformed)?;
         Ok(peer)
     }
 
-    fn plain_salt(&self) -> Option<&[u8]> {
-        let salt = || self.config.plain.salt.unwrap_or(self.facts.id.as_bytes());
-        (self.config.mode == Mode::Plain).then(salt)
+    fn plain(&self) -> Option<(&[u8], &[u8])> {
+        let kdf = &self.config.plain;
+        (self.config.mode == Mode::Plain).then(|| (kdf.salt_of(&self.facts.id), kdf.info))
     }
 
-    fn keys(&self, provider: &mut P, schedule: &Schedule<P::Prk>) -> Result<Self::Keys, Error> {
-        let plain = (self.config.mode == Mode::Plain).then_some(self.config.plain.info);
-        Keys::derive(provider, schedule, self.facts.scheme.aead(), plain)
+    fn keys(&self, provider: &mut P, schedule: &Schedule<'_, P::Prk>) -> Result<Self::Keys, Error> {
+        Keys::derive(provider, schedule, self.facts.scheme.aead())
     }
 
     fn forget(&mut self) {
@@ -272,7 +269,7 @@ impl<const TOKEN: usize, const OUTSTANDING: usize> DynamicKey<'_, TOKEN, OUTSTAN
         let mut room = [0; MAX_NONCE];
         let fields = ServerFields {
             public_key,
-            nonce: nonce(choice.nonce()?, &mut room).ok()?,
+            nonce: nonce(choice.nonce(), &mut room).ok()?,
             scheme: self.facts.scheme,
             session_id: &self.facts.id,
             expires_at,
@@ -298,11 +295,11 @@ impl<const TOKEN: usize, const OUTSTANDING: usize> DynamicKey<'_, TOKEN, OUTSTAN
         sent: Now,
     ) -> Result<(), Error> {
         let facts = &mut self.facts;
-        copy_bounded(answer.session_id().ok_or(Peer::Malformed)?, &mut facts.id)
+        copy_bounded(answer.session_id(), &mut facts.id)
             .filter(|()| is_session_id(&facts.id))
             .ok_or(Peer::Malformed)?;
         let too_long = |room: BufferTooSmall| Incompatible::TokenTooLong { length: room.needed };
-        if !is_token(facts.token.copy_json(answer.token().ok_or(Peer::Malformed)?).map_err(too_long)?) {
+        if !is_token(facts.token.copy_json(answer.token()).map_err(too_long)?) {
             return Err(Peer::Malformed.into());
         }
         let mut ends = Timestamp::parse(expires_at.as_bytes()).map_err(|_| Peer::Malformed)?;

@@ -125,7 +125,7 @@ impl<P: Provider> ClientBinding<P> for KeyAgreement<'_> {
         Ok(peer)
     }
 
-    fn keys(&self, provider: &mut P, schedule: &Schedule<P::Prk>) -> Result<Self::Keys, Error> {
+    fn keys(&self, provider: &mut P, schedule: &Schedule<'_, P::Prk>) -> Result<Self::Keys, Error> {
         Ok(Keys::derive(provider, schedule, self.facts.scheme.aead())?)
     }
 

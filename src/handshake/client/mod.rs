@@ -289,35 +289,38 @@ impl<P: Provider, B: ClientBinding<P>> ClientMachine<P, B> {
         }
     }
 
-    /// Derives the keys, under the transcript or, in plain mode, its salt.
-    #[inline(never)] // one frame less in its caller's
+    /// Derives the keys, under the transcript or, in plain mode, its salt, and checks the proof.
     fn keys(&self, provider: &mut P, z: P::SharedSecret) -> Result<B::Keys, Error> {
-        let salt = match (self.binding.plain_salt(), &self.confirmation) {
-            (Some(salt), _) => salt,
-            (None, Some(Confirmation { transcript, .. })) => transcript,
+        let (salt, plain) = match (self.binding.plain(), &self.confirmation) {
+            (Some((salt, info)), _) => (salt, Some(info)),
+            (None, Some(Confirmation { transcript, .. })) => (transcript.as_slice(), None),
             (None, None) => return Err(Peer::Downgrade.into()),
         };
-        match &Schedule::salted(provider, salt, z) {
-            Ok(schedule) => self.proven_keys(provider, schedule), // where it is: a PRK is large
+        match &Schedule::salted(provider, salt, plain, z) {
+            // Where it is: a PRK is large.
+            Ok(schedule) => {
+                self.check_proof(provider, schedule).and_then(|()| self.binding.keys(provider, schedule))
+            }
             Err(error) => Err((*error).into()),
         }
     }
 
-    /// Checks the proof, in every mode but plain, in which nothing is proven, and derives the keys.
+    /// Checks the proof, in every mode but plain, in which nothing is proven.
     #[inline(never)] // one frame less in its caller's
-    fn proven_keys(&self, provider: &mut P, schedule: &Schedule<P::Prk>) -> Result<B::Keys, Error> {
-        if self.binding.plain_salt().is_none() {
-            let Some(Confirmation { transcript, proof, identity }) = &self.confirmation else {
-                return Err(Peer::Downgrade.into());
-            };
-            if !proof::matches(&schedule.proof(provider, transcript)?, proof) {
-                return Err(Peer::Authentication.into());
-            }
-            if self.binding.mode() >= Mode::Pinned && identity.is_none() {
-                return Err(Peer::Downgrade.into());
-            }
+    fn check_proof(&self, provider: &mut P, schedule: &Schedule<'_, P::Prk>) -> Result<(), Error> {
+        if schedule.is_plain() {
+            return Ok(());
         }
-        self.binding.keys(provider, schedule)
+        let Some(Confirmation { transcript, proof, identity }) = &self.confirmation else {
+            return Err(Peer::Downgrade.into());
+        };
+        if !proof::matches(&schedule.proof(provider, transcript)?, proof) {
+            return Err(Peer::Authentication.into());
+        }
+        if self.binding.mode() >= Mode::Pinned && identity.is_none() {
+            return Err(Peer::Downgrade.into());
+        }
+        Ok(())
     }
 
     /// The gateway's signature, to be verified by a key that the client pins.

@@ -94,7 +94,8 @@ impl OfferFields {
     }
 }
 
-/// An answer as it was read: its members where they stand, to be judged one by one. `None` is a member that is malformed.
+/// An answer as it was read: its members where they stand, to be judged one by one. A string that is missing is
+/// [`Str::MISSING`].
 #[derive(Debug, Default)]
 pub(crate) struct AnswerFields<'a>([Option<Value<'a>>; 6]);
 
@@ -109,15 +110,15 @@ impl<'a> AnswerFields<'a> {
         json::find(text, names, &mut self.0).ok()
     }
 
-    pub(crate) fn public_key(&self) -> Option<Str<'a>> {
+    pub(crate) fn public_key(&self) -> Str<'a> {
         text(&self.0[0])
     }
 
-    pub(crate) fn session_id(&self) -> Option<Str<'a>> {
+    pub(crate) fn session_id(&self) -> Str<'a> {
         text(&self.0[1])
     }
 
-    pub(crate) fn token(&self) -> Option<Str<'a>> {
+    pub(crate) fn token(&self) -> Str<'a> {
         text(&self.0[2])
     }
 
@@ -125,7 +126,7 @@ impl<'a> AnswerFields<'a> {
         self.0[3]
     }
 
-    pub(crate) fn expires_at(&self) -> Option<Str<'a>> {
+    pub(crate) fn expires_at(&self) -> Str<'a> {
         text(&self.0[4])
     }
 
@@ -142,27 +143,24 @@ impl<'a> ChoiceFields<'a> {
         choice.find(names, &mut self.0).ok()
     }
 
-    pub(crate) fn scheme(&self) -> Option<Str<'a>> {
+    pub(crate) fn scheme(&self) -> Str<'a> {
         text(&self.0[0])
     }
 
-    pub(crate) fn nonce(&self) -> Option<Str<'a>> {
+    pub(crate) fn nonce(&self) -> Str<'a> {
         text(&self.0[1])
     }
 
-    /// Whether a feature is selected.
-    pub(crate) fn has_features(&self) -> Option<bool> {
-        match self.0[2] {
-            Some(features) => Some(features.elements().ok()?.has_more()),
-            None => Some(false),
-        }
+    /// Whether a feature is selected, or something that is no list.
+    pub(crate) fn has_features(&self) -> bool {
+        self.0[2].is_some_and(|features| !features.is_empty_array())
     }
 
     pub(crate) const fn expires_in(&self) -> Option<Value<'a>> {
         self.0[3]
     }
 
-    pub(crate) fn proof(&self) -> Option<Str<'a>> {
+    pub(crate) fn proof(&self) -> Str<'a> {
         text(&self.0[4])
     }
 
@@ -183,7 +181,7 @@ impl ErrorFields {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, JsonError> {
         let mut found = [None; 2];
         json::find(body, &["code", "scheme"], &mut found)?;
-        let [code, scheme] = found.map(|name| text(&name));
-        Ok(Self { code: code.and_then(Code::from_json), scheme: scheme.and_then(Scheme::from_json) })
+        let [code, scheme] = &found;
+        Ok(Self { code: Code::from_json(text(code)), scheme: Scheme::from_json(text(scheme)) })
     }
 }

@@ -32,7 +32,7 @@ pub trait ServerBinding<P: Provider> {
     /// The provider's.
     fn keys(
         provider: &mut P,
-        schedule: &Schedule<P::Prk>,
+        schedule: &Schedule<'_, P::Prk>,
         aead: Aead,
         instance: u32,
     ) -> Result<Self::Keys, CryptoError>;

@@ -208,11 +208,11 @@ impl<P: Provider> ServerBinding<P> for DynamicKey {
 
     fn keys(
         provider: &mut P,
-        schedule: &Schedule<P::Prk>,
+        schedule: &Schedule<'_, P::Prk>,
         aead: Aead,
         instance: u32,
     ) -> Result<Self::Keys, CryptoError> {
-        Keys::derive(provider, schedule, aead, instance)
+        Keys::derive(provider, schedule, aead, instance.to_be_bytes())
     }
 
     fn fill_signature(answer: &mut [u8], signature: &Signature) -> Result<(), Error> {

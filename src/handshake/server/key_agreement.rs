@@ -92,7 +92,7 @@ impl<P: Provider> ServerBinding<P> for KeyAgreement {
 
     fn keys(
         provider: &mut P,
-        schedule: &Schedule<P::Prk>,
+        schedule: &Schedule<'_, P::Prk>,
         aead: Aead,
         _: u32,
     ) -> Result<Self::Keys, CryptoError> {

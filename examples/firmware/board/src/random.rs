@@ -33,6 +33,7 @@ impl TryRng for Repeatable {
         self.try_fill_bytes(&mut number).map(|()| u64::from_le_bytes(number))
     }
 
+    #[inline(never)] // as a driver is
     fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
         for byte in out {
             self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
