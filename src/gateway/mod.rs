@@ -4,6 +4,39 @@
 //! POST /api/info/v2      accept ─────────────────────────────────────────────▶ answer
 //! POST /api/request/v2   open_request ─▶ forward to the upstream ─▶ seal_response ─▶ answer
 //! ```
+//!
+//! One that knows a client, lets it reach the routes of the documentation, and keeps eight sessions:
+//!
+//! ```
+//! use dynamic_key::crypto::software::{Identity, Software};
+//! use dynamic_key::gateway::allowlist::DEFAULT_RULES;
+//! use dynamic_key::gateway::{Allowlist, Clients, FixedStore, Gateway, Head, KnownClient, TokenKey};
+//! use dynamic_key::session::{ClientType, Mode};
+//! use getrandom::SysRng;
+//!
+//! let identity = Identity::generate(&mut SysRng)?; // made once and kept: clients pin its public half
+//! let known = [KnownClient {
+//!     client_type: ClientType::Internal,
+//!     client_id: "internal-web-client",
+//!     least_mode: Mode::Confirmed,
+//! }];
+//! let gateway = Gateway {
+//!     clients: Clients::new(&known),
+//!     allowlist: Allowlist::new(DEFAULT_RULES)?,
+//!     audience: "https://gateway.example",
+//!     tokens: TokenKey::Es256, // or HS256 with a secret
+//!     identity: Some(identity.public()?),
+//!     session_seconds: 3600,
+//!     instance: 0,
+//!     plain: Default::default(),
+//! };
+//! let mut store = FixedStore::<Software<SysRng>, 8>::new();
+//!
+//! let mut head = Head::new(); // of a request: all its headers, in any order
+//! head.add("X-Dynamic-Key-Version", b"2");
+//! # let _ = (gateway, &mut store, head);
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
 
 mod accept;
 mod admitted;
