@@ -10,7 +10,7 @@
 
 use crate::agreement::schedule::{Label, Schedule};
 use crate::codec::cursor::Writer;
-use crate::codec::json::Value;
+use crate::codec::json::{Str, Value};
 use crate::codec::{BufferTooSmall, base64, json};
 use crate::crypto::provider::{Aead, CryptoError, NONCE_LEN, Provider, TAG_LEN};
 use crate::crypto::signature::{SIGNATURE_LEN, Signature};
@@ -64,35 +64,79 @@ impl<K> core::fmt::Debug for Traffic<K> {
 
 format_as! { [K] Traffic<K>, _ => "…" }
 
-/// What an envelope is bound to beyond its text.
-#[derive(Clone, Debug)]
-pub struct Aad(heapless::Vec<u8, { Self::MAX_LEN }, u8>);
+/// What an envelope is bound to beyond its text. It begins with the session's id, and holds it for whoever asks.
+#[derive(Clone)]
+pub struct Aad {
+    text: [u8; Self::MAX_LEN],
+    id: u8,
+    length: u8,
+}
 
 impl Aad {
+    const PREFIX: &[u8; 3] = b"v2:";
+    /// Where the id stands.
+    const ID: Range<usize> = Self::PREFIX.len()..Self::PREFIX.len() + 64;
     /// `v2:` ‖ 64 ‖ `:` ‖ 16 ‖ `:` ‖ 3, or 5 for what is no status.
-    const MAX_LEN: usize = 3 + 64 + 1 + NONCE_TEXT + 1 + 5;
+    const MAX_LEN: usize = Self::ID.end + 1 + NONCE_TEXT + 1 + 5;
+
+    /// That of no session.
+    pub(crate) const fn none() -> Self {
+        let mut text = [0; Self::MAX_LEN];
+        if let Some(prefix) = text.first_chunk_mut() {
+            *prefix = *Self::PREFIX;
+        }
+        Self { text, id: 0, length: Self::PREFIX.len() as u8 }
+    }
 
     /// `v2:{sessionId}`: of requests, and of both directions in plain mode. The id has at most 64 bytes.
     #[must_use]
     #[inline(never)] // built where it stays
     pub fn session(session_id: &str) -> Self {
-        let mut aad = Self(heapless::Vec::new());
-        aad.push(b"v2:");
-        aad.push(session_id.as_bytes());
+        let mut aad = Self::none();
+        aad.take_id(session_id);
         aad
+    }
+
+    /// Takes another id; `None` for one of more than 64 bytes.
+    pub(crate) fn take_id(&mut self, id: &str) -> Option<()> {
+        self.text.get_mut(Self::ID)?.get_mut(..id.len())?.copy_from_slice(id.as_bytes());
+        self.id = id.len() as u8;
+        self.unbind();
+        Some(())
+    }
+
+    /// The same of a JSON string.
+    pub(crate) fn read_id(&mut self, id: Str<'_>) -> Option<&str> {
+        self.id = id.copy_to(self.text.get_mut(Self::ID)?).ok()?.len() as u8;
+        self.unbind();
+        Some(self.session_id())
+    }
+
+    /// The session's id.
+    #[must_use]
+    pub fn session_id(&self) -> &str {
+        // It was copied from text.
+        let id = self.text.get(Self::ID).and_then(|room| room.get(..self.id.into()));
+        core::str::from_utf8(id.unwrap_or_default()).unwrap_or_default()
     }
 
     /// `v2:{sessionId}:{b64 request nonce}:{HTTP status, three digits}`: of responses outside plain mode.
     #[must_use]
     pub fn response(session_id: &str, request: WireNonce, status: u16) -> Self {
         let mut aad = Self::session(session_id);
-        aad.bind(request, status);
+        aad.bind(&request, status);
         aad
     }
 
-    /// Goes on from [`Aad::session`] to [`Aad::response`].
+    /// Goes back to [`Aad::session`].
+    pub(crate) const fn unbind(&mut self) {
+        self.length = self.id.wrapping_add(Self::PREFIX.len() as u8);
+    }
+
+    /// Goes on to [`Aad::response`].
     #[inline(never)]
-    pub(crate) fn bind(&mut self, request: WireNonce, status: u16) {
+    pub(crate) fn bind(&mut self, request: &WireNonce, status: u16) {
+        self.unbind();
         let mut nonce = [b':'; 1 + NONCE_TEXT + 1];
         let [_, text @ .., _] = &mut nonce;
         // Twelve bytes are sixteen characters.
@@ -111,18 +155,30 @@ impl Aad {
         self.push(digits.get(start..).unwrap_or_default());
     }
 
+    /// There is room for the longest.
     #[inline(never)] // small: it is called for every piece
     fn push(&mut self, bytes: &[u8]) {
-        // What is pushed has the lengths of MAX_LEN, which session ids were checked against.
-        let _ = self.0.extend_from_slice(bytes);
+        let room = self.text.get_mut(self.length.into()..).and_then(|room| room.get_mut(..bytes.len()));
+        if let Some(room) = room {
+            room.copy_from_slice(bytes);
+            self.length = self.length.wrapping_add(bytes.len() as u8);
+        }
     }
 
     /// The bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        self.text.get(..self.length.into()).unwrap_or_default()
     }
 }
+
+impl core::fmt::Debug for Aad {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        core::fmt::Debug::fmt(self.session_id(), f)
+    }
+}
+
+format_as! { [] Aad, aad => "{=str:?}", aad.session_id() }
 
 /// Seals the `len` bytes of plaintext at the front of `buffer` into an envelope there, and returns its length.
 ///

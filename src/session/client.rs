@@ -92,12 +92,22 @@ impl<P: Provider> Sealer<P> {
         buffer: &mut [u8],
         len: usize,
     ) -> Result<(usize, Exchange), Error> {
+        self.seal_bound(provider, &Aad::session(session_id), buffer, len)
+    }
+
+    fn seal_bound(
+        &mut self,
+        provider: &mut P,
+        aad: &Aad,
+        buffer: &mut [u8],
+        len: usize,
+    ) -> Result<(usize, Exchange), Error> {
         let needed = envelope::sealed_len(len);
         if buffer.len() < needed {
             return Err(Error::BufferTooSmall { needed });
         }
         let nonce = self.nonces.consume(len).map_err(|_| Error::SessionExhausted)?;
-        let length = envelope::seal(provider, &self.traffic, nonce, &Aad::session(session_id), buffer, len)?;
+        let length = envelope::seal(provider, &self.traffic, nonce, aad, buffer, len)?;
         Ok((length, Exchange { nonce }))
     }
 
@@ -179,6 +189,16 @@ impl<P: Provider, const OUTSTANDING: usize> Opener<P, OUTSTANDING> {
         status: u16,
         buffer: &'b mut [u8],
     ) -> Result<&'b mut [u8], Error> {
+        self.open_bound(provider, &mut Aad::session(session_id), status, buffer)
+    }
+
+    fn open_bound<'b>(
+        &mut self,
+        provider: &mut P,
+        aad: &mut Aad,
+        status: u16,
+        buffer: &'b mut [u8],
+    ) -> Result<&'b mut [u8], Error> {
         let envelope = match Answer::parse(buffer)? {
             Answer::Envelope(envelope) => envelope,
             Answer::Error(Some(code)) if code.status() == status && self.may_come_unsealed(code) => {
@@ -187,19 +207,20 @@ impl<P: Provider, const OUTSTANDING: usize> Opener<P, OUTSTANDING> {
             Answer::Error(_) => return Err(Peer::UnexpectedStatus(status).into()),
         };
         let nonce = envelope.nonce();
-        let mut aad = Aad::session(session_id);
         let answered = match self.binding {
             ResponseBinding::NotOwn(own) if nonce.prefix() == own => return Err(Peer::Authentication.into()),
-            ResponseBinding::NotOwn(_) => self.outstanding.oldest(),
+            ResponseBinding::NotOwn(_) => {
+                aad.unbind();
+                self.outstanding.oldest()
+            }
             ResponseBinding::Request => {
-                let request = WireNonce::new([0; 4], nonce.counter());
-                aad.bind(request, status);
+                aad.bind(&WireNonce::new([0; 4], nonce.counter()), status);
                 Some(nonce.counter())
             }
         };
         let answered = answered.filter(|counter| self.outstanding.contains(*counter));
         let answered = answered.ok_or(Peer::Authentication)?;
-        let plaintext = envelope.open(provider, &self.traffic, &aad, buffer)?;
+        let plaintext = envelope.open(provider, &self.traffic, aad, buffer)?;
         self.outstanding.remove(answered);
         Ok(plaintext)
     }
@@ -250,7 +271,8 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> Session<P, TOKEN
             return Err(Error::SessionExpired);
         }
         self.opener.check_room()?;
-        let (length, exchange) = self.sealer.seal(provider, &self.facts.id, buffer, len)?;
+        self.facts.id.unbind();
+        let (length, exchange) = self.sealer.seal_bound(provider, &self.facts.id, buffer, len)?;
         self.opener.expect(&exchange)?;
         Ok((length, exchange))
     }
@@ -266,7 +288,7 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> Session<P, TOKEN
         status: u16,
         buffer: &'b mut [u8],
     ) -> Result<&'b mut [u8], Error> {
-        self.opener.open(provider, &self.facts.id, status, buffer)
+        self.opener.open_bound(provider, &mut self.facts.id, status, buffer)
     }
 
     /// Awaits the response no more: see [`Opener::abandon`].
@@ -337,7 +359,7 @@ pub(crate) mod tests {
     use crate::nonce::limit;
     use crate::scheme::Scheme;
     use crate::session::facts::Token;
-    use crate::session::{Expiry, Mode, SessionId};
+    use crate::session::{Expiry, Mode};
 
     /// Nothing here draws.
     pub(crate) struct Silent;
@@ -363,7 +385,7 @@ pub(crate) mod tests {
         let nonces = NonceSequence::new([0; 4], limit::MESSAGES).worn(next, blocks);
         Session {
             facts: Facts {
-                id: SessionId::new(),
+                id: Aad::none(),
                 token: Token::new(),
                 mode: Mode::Confirmed,
                 scheme: Scheme::EcAes1,

@@ -1,9 +1,10 @@
 //! What the client knows of its session beside the keys.
 
+use super::Mode;
 use super::clock::{Expiry, Now};
-use super::{Mode, SessionId};
 use crate::codec::BufferTooSmall;
 use crate::codec::json::Str;
+use crate::envelope::Aad;
 use crate::log::format_as;
 use crate::scheme::Scheme;
 use core::fmt;
@@ -13,7 +14,7 @@ use zeroize::Zeroize;
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Facts<const TOKEN: usize> {
-    pub(crate) id: SessionId,
+    pub(crate) id: Aad,
     pub(crate) token: Token<TOKEN>,
     pub(crate) mode: Mode,
     pub(crate) scheme: Scheme,
@@ -70,12 +71,12 @@ format_as! { [const N: usize] Token<N>, _ => "…" }
 impl<const TOKEN: usize> Facts<TOKEN> {
     /// Those of no session yet.
     pub(crate) const fn none(mode: Mode) -> Self {
-        Self { id: SessionId::new(), token: Token::new(), mode, scheme: Scheme::EcAes2, expiry: Expiry::PAST }
+        Self { id: Aad::none(), token: Token::new(), mode, scheme: Scheme::EcAes2, expiry: Expiry::PAST }
     }
 
     /// Erases what is secret and what is named, in its place.
     pub(crate) fn clear(&mut self) {
-        self.id.clear();
+        self.id = Aad::none();
         self.token.zeroize();
         self.expiry = Expiry::PAST;
     }
@@ -83,7 +84,7 @@ impl<const TOKEN: usize> Facts<TOKEN> {
     /// The session id, for the header `X-Session-Id` and the AAD.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.id
+        self.id.session_id()
     }
 
     /// The token, for the header `Authorization: Bearer`.

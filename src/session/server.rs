@@ -229,7 +229,7 @@ impl<P: Provider> ServerSession<P> {
             provider.fill(&mut random).map_err(|error| (error.into(), None))?;
             u64::from_be_bytes(random)
         } else {
-            aad.bind(request.nonce, status);
+            aad.bind(&request.nonce, status);
             request.nonce.counter()
         };
         let nonce = WireNonce::new(self.keys.prefix, counter);

@@ -20,7 +20,7 @@ use crate::handshake::dynamic_key::{AnswerFields, ChoiceFields, ErrorFields, Hel
 use crate::handshake::members::{MAX_NONCE, nonce, server_key};
 use crate::scheme::{NameList, Scheme};
 use crate::session::client::Keys;
-use crate::session::{Expiry, Facts, Mode, Now, Session, copy_bounded, is_session_id, is_token};
+use crate::session::{Expiry, Facts, Mode, Now, Session, is_session_id, is_token};
 
 /// The messages of Dynamic Key V2 (§2.1) at the client's end.
 #[derive(Debug)]
@@ -213,7 +213,7 @@ impl<P: Provider, const TOKEN: usize, const OUTSTANDING: usize> ClientBinding<P>
 
     fn plain(&self) -> Option<(&[u8], &[u8])> {
         let kdf = &self.config.plain;
-        (self.config.mode == Mode::Plain).then(|| (kdf.salt_of(&self.facts.id), kdf.info))
+        (self.config.mode == Mode::Plain).then(|| (kdf.salt_of(self.facts.id()), kdf.info))
     }
 
     fn keys(&self, provider: &mut P, schedule: &Schedule<'_, P::Prk>) -> Result<Self::Keys, Error> {
@@ -271,7 +271,7 @@ impl<const TOKEN: usize, const OUTSTANDING: usize> DynamicKey<'_, TOKEN, OUTSTAN
             public_key,
             nonce: nonce(choice.nonce(), &mut room).ok()?,
             scheme: self.facts.scheme,
-            session_id: &self.facts.id,
+            session_id: self.facts.id(),
             expires_at,
             token: self.facts.token.as_str(),
             identifier: &[],
@@ -295,9 +295,7 @@ impl<const TOKEN: usize, const OUTSTANDING: usize> DynamicKey<'_, TOKEN, OUTSTAN
         sent: Now,
     ) -> Result<(), Error> {
         let facts = &mut self.facts;
-        copy_bounded(answer.session_id(), &mut facts.id)
-            .filter(|()| is_session_id(&facts.id))
-            .ok_or(Peer::Malformed)?;
+        facts.id.read_id(answer.session_id()).filter(|id| is_session_id(id)).ok_or(Peer::Malformed)?;
         let too_long = |room: BufferTooSmall| Incompatible::TokenTooLong { length: room.needed };
         if !is_token(facts.token.copy_json(answer.token()).map_err(too_long)?) {
             return Err(Peer::Malformed.into());

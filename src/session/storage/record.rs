@@ -91,7 +91,7 @@ fn seal_unerased<P: StorableKeys, E, const TOKEN: usize, const OUTSTANDING: usiz
     }
     put_key(provider, &session.sealer.traffic, &mut out)?;
     put_key(provider, &session.opener.traffic, &mut out)?;
-    put_short(&mut out, facts.id.as_bytes());
+    put_short(&mut out, facts.id().as_bytes());
     let token = facts.token.as_str().as_bytes();
     out.put(&u16::try_from(token.len()).unwrap_or(u16::MAX).to_be_bytes());
     out.put(token);
@@ -226,8 +226,7 @@ impl<'a> Fields<'a> {
     fn put_names<const TOKEN: usize>(&self, facts: &mut Facts<TOKEN>) -> Option<()> {
         let id = core::str::from_utf8(self.id).ok().filter(|id| is_session_id(id))?;
         let token = core::str::from_utf8(self.token).ok().filter(|token| is_token(token))?;
-        facts.id.clear();
-        facts.id.push_str(id).ok()?;
+        facts.id.take_id(id)?;
         facts.token.copy(token)
     }
 }
