@@ -6,7 +6,7 @@ use core::arch::asm;
 pub const DEPTH: usize = 64 * 1024;
 const PAINT: u32 = 0xC5A1_5E17;
 
-/// Runs `work`, and returns its result and the bytes of stack that it reached below its caller.
+/// Runs `work`, and returns its result and the bytes of stack that what it calls reached below it.
 ///
 /// # Panics
 /// When `work` used all that was painted.
@@ -19,20 +19,21 @@ pub fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
         // RAM of the board is far larger than DEPTH and holds little else.
         unsafe { (address as *mut u32).write_volatile(PAINT) };
     }
-    let result = framed(work);
+    let (result, base) = framed(work);
     let untouched = (bottom..top)
         .step_by(4)
         // SAFETY: as above.
         .take_while(|address| unsafe { (*address as *const u32).read_volatile() } == PAINT)
         .count();
     assert!(untouched > 0);
-    (result, DEPTH - 4 * untouched)
+    (result, base.saturating_sub(bottom + 4 * untouched))
 }
 
-/// A call of its own, so that the whole frame of `work` lies below that of [`peak`].
+/// A call of its own, so that the whole frame of `work` lies below that of [`peak`]; and where that frame ends.
 #[inline(never)]
-fn framed<T>(work: impl FnOnce() -> T) -> T {
-    work()
+fn framed<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    let base = pointer();
+    (work(), base)
 }
 
 /// Whether `bytes` stand anywhere in the [`DEPTH`] bytes below the stack pointer: what a call has left there.

@@ -3,15 +3,15 @@
 #![no_main]
 
 use aes_gcm::{Aes128Gcm, Aes256Gcm};
-use board::cost::Report;
+use board::cost::{self, Cost, Report};
 use board::random::Repeatable;
 use board::semihosting::exit;
 use board::timer;
 use core::hint::black_box;
 use dynamic_key::Secret;
 use dynamic_key::crypto::Provider as _;
-use dynamic_key::crypto::software::TrafficKey;
-use dynamic_key::crypto::{Aead, Signer};
+use dynamic_key::crypto::software::{PinnedKey, TrafficKey};
+use dynamic_key::crypto::{Aead, Signer, Verified, Verifier};
 use dynamic_key::envelope::Envelope;
 use dynamic_key::handshake::{ClientHandshake, ClientNeed, ServerHandshake, ServerNeed};
 use dynamic_key::scheme::Scheme;
@@ -25,6 +25,8 @@ type GatewaySession<K> = ServerSession<Provider<K>>;
 
 const SIZES: [(usize, &str, &str); 3] =
     [(64, "seal-64", "open-64"), (256, "seal-256", "open-256"), (1024, "seal-1024", "open-1024")];
+/// How many signatures are verified.
+const SIGNATURES: u32 = 8;
 /// The gateway's identity.
 const IDENTITY: [u8; 32] = [7; 32];
 
@@ -127,13 +129,9 @@ fn handshake<K: TrafficKey>(
     client_report.call("agreed", || client.agreed(&mut device, z)).unwrap();
     if client.need() == ClientNeed::Verify {
         let verification = client_report.call("verification", || client.verification()).unwrap();
-        let mut pins = Pins(&pins);
-        let verified = client_report.call("verify", || verification.run(&mut pins));
-        client_report.call("verified", || client.verified(verified)).unwrap();
-        // Of the same signature: how long it takes depends on its bits.
-        let (message, signature) = (verification.message(), verification.signature());
-        let bare_report = Report { mode: "-", role: "bare", ..client_report };
-        bare_report.call("verify", || bare::verify(pins.0[0].point(), message, signature)).unwrap();
+        let outcome = verification.run(&mut Pins(&pins));
+        client_report.call("verified", || client.verified(outcome)).unwrap();
+        verifications(client_report, &pins, &mut identity, verification.message());
     }
     let client_session = client_report.call("finish", || client.finish()).unwrap();
 
@@ -142,6 +140,30 @@ fn handshake<K: TrafficKey>(
     gateway_report.value("ram", "handshake", size_of::<ServerHandshake<Provider<K>>>() as u64);
     gateway_report.value("ram", "session", size_of::<GatewaySession<K>>() as u64);
     (client_session, gateway_session)
+}
+
+/// What a verification costs, and the primitive beside it. How long it takes depends on the bits of the signature: it is the mean of some.
+fn verifications(report: Report, pins: &[PinnedKey], identity: &mut Identity, statement: &[u8]) {
+    let (mut ours, mut bare) = (Cost::default(), Cost::default());
+    let add = |sum: &mut Cost, cost: Cost| {
+        sum.instructions += cost.instructions / SIGNATURES;
+        sum.stack = sum.stack.max(cost.stack);
+    };
+    let mut message: [u8; 54] = statement.try_into().unwrap();
+    for _ in 0..SIGNATURES {
+        message[53] = message[53].wrapping_add(1);
+        let signature = identity.sign(&message).unwrap();
+        let (verified, cost) = cost::cost(|| Pins(pins).verify(&identity.kid(), &message, &signature));
+        let _: Verified = verified.unwrap();
+        add(&mut ours, cost);
+        let (verified, cost) = cost::cost(|| bare::verify(pins[0].point(), &message, &signature));
+        verified.unwrap();
+        add(&mut bare, cost);
+    }
+    for (report, cost) in [(report, ours), (Report { mode: "-", role: "bare", ..report }, bare)] {
+        report.value("instructions", "verify", cost.instructions.into());
+        report.value("stack", "verify", cost.stack as u64);
+    }
 }
 
 fn exchange<K: TrafficKey>(
