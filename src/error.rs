@@ -42,7 +42,8 @@ pub enum Peer {
     InvalidPublicKey,
     /// Whatever follows an authentication: a proof, a signature, a tag or a nonce is wrong.
     Authentication,
-    /// The answer is below what was demanded: no `keyAgreement`, a scheme or a feature that was not offered.
+    /// The answer is below what was demanded: no `keyAgreement`, no scheme that was offered, a feature that was not, or what is no list of
+    /// features.
     Downgrade,
     /// A status without a code of the protocol.
     UnexpectedStatus(u16),

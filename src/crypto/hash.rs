@@ -80,7 +80,9 @@ impl Sha256 {
     /// The hash of `bytes`.
     #[inline(never)] // one frame less in its caller's
     pub(crate) fn digest(bytes: &[u8]) -> [u8; HASH_LEN] {
-        Self::new(bytes).finish()
+        let mut hash = Self { core: Blocks::default(), pending: Pending::default() };
+        hash.update(bytes);
+        hash.end()
     }
 
     /// Takes more bytes.
@@ -90,8 +92,13 @@ impl Sha256 {
     }
 
     /// The hash.
-    #[inline(never)]
     pub(crate) fn finish(mut self) -> [u8; HASH_LEN] {
+        self.end()
+    }
+
+    /// The hash, where it stands: what is moved leaves a copy behind.
+    #[inline(never)]
+    fn end(&mut self) -> [u8; HASH_LEN] {
         let mut hash = Output::<Blocks>::default();
         self.core.finalize_fixed_core(&mut self.pending, &mut hash);
         hash.into()
@@ -115,7 +122,15 @@ impl HmacSha256 {
     pub(crate) fn mac(key: &[u8], message: &[&[u8]]) -> [u8; HASH_LEN] {
         let mut hmac = Self::new_from_slice(key);
         message.iter().for_each(|part| hmac.update(part));
-        hmac.finalize().into()
+        hmac.end().into()
+    }
+
+    /// The MAC, where it stands: what is moved leaves a copy behind, of the key and of what is pending.
+    #[inline(never)]
+    fn end(&mut self) -> Output<Self> {
+        let mut mac = Output::<Self>::default();
+        self.core.finalize_fixed_core(&mut self.pending, &mut mac);
+        mac
     }
 }
 
@@ -148,12 +163,8 @@ impl HmacImpl for HmacSha256 {
         self.pending.digest_blocks(data, |blocks| self.core.update_blocks(blocks));
     }
 
-    #[inline(never)]
-    fn finalize(self) -> Output<Self> {
-        let Self { mut core, mut pending } = self;
-        let mut mac = Output::<Self>::default();
-        core.finalize_fixed_core(&mut pending, &mut mac);
-        mac
+    fn finalize(mut self) -> Output<Self> {
+        self.end()
     }
 }
 

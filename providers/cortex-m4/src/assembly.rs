@@ -127,14 +127,14 @@ impl Point {
 #[inline(never)] // small: there are many numbers
 fn words(bytes: &[u8; 32]) -> Words {
     let mut words = Words::default();
-    // SAFETY: it reads the 32 bytes and writes as many, the last one first.
+    // SAFETY: it reads the 32 bytes and writes as many, in reverse order.
     unsafe { sys::p256_convert_endianness(words.as_mut_ptr().cast(), bytes.as_ptr().cast(), 32) };
     words
 }
 
 /// To big-endian bytes.
 fn write(words: &Words, bytes: &mut [u8; 32]) {
-    // SAFETY: it reads the eight words and writes their 32 bytes, the last one first.
+    // SAFETY: it reads the eight words and writes their 32 bytes, in reverse order.
     unsafe { sys::p256_convert_endianness(bytes.as_mut_ptr().cast(), words.as_ptr().cast(), 32) };
 }
 

@@ -196,8 +196,9 @@ impl<P: Provider, B: ClientBinding<P>> ClientMachine<P, B> {
     /// Writes the hello to the front of `out` and returns its length. `now` is when it is sent: lifetimes count from it.
     ///
     /// # Errors
-    /// [`Error::BufferTooSmall`] with the exact length, at most that of the configuration's `hello_len`, and
-    /// [`Misuse::WrongTurn`]: nothing has changed. [`Error::Crypto`]: the handshake has failed.
+    /// [`Error::BufferTooSmall`] with the exact length, at most that of the configuration's `hello_len`: a larger buffer is all
+    /// that it takes; a nonce has been drawn, and the next hello has another. [`Misuse::WrongTurn`]: nothing has changed.
+    /// [`Error::Crypto`]: the handshake has failed.
     #[inline(never)]
     pub fn hello(&mut self, provider: &mut P, now: Now, out: &mut [u8]) -> Result<usize, Error> {
         let State::Key(_, turn) = &mut self.state else { return Err(self.wrong_turn()) };
