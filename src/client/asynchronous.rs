@@ -174,11 +174,11 @@ impl<
             let sealed =
                 self.state.seal(self.provider.provider(), now, request, signs, &mut attempt, buffer)?;
             let Some(length) = sealed else { continue };
-            let base = buffer.as_ptr().addr();
+            let place = exchange::place_of(buffer);
             let headers = self.state.headers()?;
             let outcome = exchange(&mut self.transport, REQUEST_PATH, &headers, buffer, length).await;
             let provider = self.provider.provider();
-            if let Some(answer) = self.state.settled(provider, now, request, &mut attempt, outcome, base)? {
+            if let Some(answer) = self.state.settled(provider, now, request, &mut attempt, outcome, &place)? {
                 return Ok(answer.response(buffer));
             }
         }

@@ -58,8 +58,15 @@ impl Answer {
     }
 }
 
-/// Where `part` stands in the buffer that begins at the address `base`.
-pub(super) fn range(part: &[u8], base: usize) -> Range<usize> {
-    let start = part.as_ptr().addr().saturating_sub(base);
-    start..start.saturating_add(part.len())
+/// The addresses of a buffer.
+pub(super) fn place_of(buffer: &[u8]) -> Range<usize> {
+    let start = buffer.as_ptr().addr();
+    start..start.saturating_add(buffer.len())
+}
+
+/// Where `part` stands in the buffer at `place`; `None` where it stands elsewhere.
+pub(super) fn range(part: &[u8], place: &Range<usize>) -> Option<Range<usize>> {
+    let Range { start, end } = place_of(part);
+    let within = place.start <= start && end <= place.end;
+    within.then_some(start.wrapping_sub(place.start)..end.wrapping_sub(place.start))
 }

@@ -287,7 +287,8 @@ impl<P: Provider, V: Verifier, T: Transport, S: Signer, const TOKEN: usize, D: K
     ///
     /// # Errors
     /// [`ClientError::OutcomeUnknown`] when bytes of a request that is not idempotent have left and no authentic answer
-    /// has come. All others mean that the request was not carried out, or that it may be repeated.
+    /// has come. All others mean that the request was not carried out, or that it may be repeated; but in plain mode, where all errors
+    /// come unsealed, [`ClientError::Refused`] means what its code says, and only if the gateway has said it.
     pub fn request<'b>(
         &mut self,
         now: Now,
@@ -300,11 +301,11 @@ impl<P: Provider, V: Verifier, T: Transport, S: Signer, const TOKEN: usize, D: K
             let signs = self.signer.is_some(); // without a signer nothing of mutual mode is linked
             let sealed = self.state.seal(&mut self.provider, now, request, signs, &mut attempt, buffer)?;
             let Some(length) = sealed else { continue };
-            let base = buffer.as_ptr().addr();
+            let place = exchange::place_of(buffer);
             let headers = self.state.headers()?;
             let outcome = exchange(&mut self.transport, REQUEST_PATH, &headers, buffer, length);
             let provider = &mut self.provider;
-            if let Some(answer) = self.state.settled(provider, now, request, &mut attempt, outcome, base)? {
+            if let Some(answer) = self.state.settled(provider, now, request, &mut attempt, outcome, &place)? {
                 return Ok(answer.response(buffer));
             }
         }
@@ -335,6 +336,7 @@ impl<P: Provider, V: Verifier, T: Transport, S: Signer, const TOKEN: usize, D: K
         Ok(self.state.keep(&mut self.keeper, &mut self.provider, now, request, buffer)?)
     }
 
+    #[inline(never)] // one frame less in its caller's: the machine is large
     fn handshake(&mut self, now: Now, buffer: &mut [u8]) -> Result<(), ClientError<T::Error>> {
         let (mut handshake, mut attempt) = (self.state.begin(), Try::First);
         while handshake.compute(&mut self.provider, &mut self.verifier)? == ClientNeed::Hello {

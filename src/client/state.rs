@@ -6,12 +6,13 @@ use super::{ClientError, NoAnswer};
 use crate::codec::json;
 use crate::crypto::{Provider, Signature};
 use crate::envelope::{INTRODUCTION_LEN, introduce, sealed_len};
-use crate::error::{Code, Error, Misuse};
+use crate::error::{Code, Error, Misuse, Peer};
 use crate::handshake::{ClientConfig, ClientHandshake};
 use crate::log::debug;
 use crate::request::Request;
 use crate::session::{Exchange, Facts, Mode, Now, Session};
 use crate::transport::{Header, Response, TransportError};
+use core::ops::Range;
 
 /// The first try of a request, or the second and last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,7 +181,7 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
         Ok([VERSION, Header::JSON, session, token])
     }
 
-    /// Takes what came for a request, into the buffer that begins at the address `base`: the answer, opened where it stands, or `None`
+    /// Takes what came for a request, into the buffer at the addresses of `place`: the answer, opened where it stands, or `None`
     /// where the request is to be sent again.
     pub(super) fn settled<E: TransportError>(
         &mut self,
@@ -189,7 +190,7 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
         request: &Request<'_>,
         attempt: &mut Try,
         outcome: Result<Response<'_>, E>,
-        base: usize,
+        place: &Range<usize>,
     ) -> Result<Option<Answer>, ClientError<E>> {
         let idempotent = request.is_idempotent();
         let Response { status, retry_after, body, .. } = match outcome {
@@ -197,12 +198,17 @@ impl<'c, P: Provider, const TOKEN: usize> State<'c, P, TOKEN> {
             Err(error) => return self.unanswered(idempotent, attempt, error).map(|()| None),
         };
         let retry_after = retry_after.seconds();
-        match self.session()?.open(provider, status, body) {
-            Ok(plaintext) => {
+        // A transport that answers from elsewhere has no authentic answer.
+        let opened = match range(body, place) {
+            Some(_) => self.session()?.open(provider, status, body),
+            None => Err(Peer::Authentication.into()),
+        };
+        match opened.map(|plaintext| range(plaintext, place)) {
+            Ok(body) => {
                 self.exchange = None;
                 self.introduction = None;
                 self.back_off.succeeded();
-                Ok(Some(Answer { status, retry_after, body: range(plaintext, base) }))
+                Ok(Some(Answer { status, retry_after, body: body.unwrap_or_default() }))
             }
             Err(error) => self.unopened(now, idempotent, attempt, error, retry_after).map(|()| None),
         }
@@ -337,7 +343,6 @@ mod tests {
     use super::*;
     use crate::crypto::CryptoError;
     use crate::crypto::software::Software;
-    use crate::error::Peer;
     use crate::session::client::tests::Silent;
     use crate::session::{ClientType, Uptime};
 

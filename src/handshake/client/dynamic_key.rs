@@ -48,6 +48,7 @@ impl<'c, P: Provider, const TOKEN: usize, const OUTSTANDING: usize>
     }
 
     /// Begins a handshake with a configuration that was checked.
+    #[inline(never)] // what it is made of is not in its caller's frame
     pub(crate) fn begin(config: &ClientConfig<'c>) -> Self {
         let facts = Facts::none(config.mode);
         let binding = DynamicKey { config: *config, named: None, facts, introduction: None };
