@@ -14,7 +14,7 @@ use crate::codec::json::{Str, Value};
 use crate::codec::{BufferTooSmall, base64, json};
 use crate::crypto::provider::{Aead, CryptoError, NONCE_LEN, Provider, TAG_LEN};
 use crate::crypto::signature::{SIGNATURE_LEN, Signature};
-use crate::error::{Code, Error, Peer};
+use crate::error::{Code, Error, Misuse, Peer};
 use crate::log::format_as;
 use crate::nonce::WireNonce;
 use core::ops::Range;
@@ -95,6 +95,16 @@ impl Aad {
         let mut aad = Self::none();
         aad.take_id(session_id);
         aad
+    }
+
+    /// [`Aad::session`] of an id that was not checked.
+    ///
+    /// # Errors
+    /// [`Misuse::TooLong`] for more than 64 bytes.
+    pub(crate) fn of_session(session_id: &str) -> Result<Self, Error> {
+        let mut aad = Self::none();
+        aad.take_id(session_id).ok_or(Misuse::TooLong)?;
+        Ok(aad)
     }
 
     /// Takes another id; `None` for one of more than 64 bytes.

@@ -8,8 +8,9 @@ use dynamic_key::crypto::software::{Pins, Software};
 use dynamic_key::handshake::ClientConfig;
 use dynamic_key::request::Request;
 use dynamic_key::session::{ClientType, Mode, Now};
+use dynamic_key::transport::{self, Response, Transport};
 use dynamic_key::{Code, Error, Peer};
-use support::{Link, Seeded, World};
+use support::{Link, Lost, Seeded, World};
 
 fn config(mode: Mode) -> ClientConfig<'static> {
     ClientConfig {
@@ -94,4 +95,36 @@ fn an_impostor_is_refused_by_a_pinning_client() {
             .unwrap();
     let outcome = client.ensure_session(Now::UNKNOWN, &mut [0; 4096]);
     assert_eq!(outcome.unwrap_err(), ClientError::Core(Error::Peer(Peer::Authentication)));
+}
+
+/// Answers from memory of its own, in the place of the caller's buffer.
+struct Elsewhere<'w>(Link<'w>);
+
+impl Transport for Elsewhere<'_> {
+    type Error = Lost;
+
+    fn send(&mut self, request: &transport::Request<'_>) -> Result<(), Lost> {
+        self.0.send(request)
+    }
+
+    fn receive<'b>(&mut self, buffer: &'b mut [u8]) -> Result<Response<'b>, Lost> {
+        let response = self.0.receive(buffer)?;
+        Ok(Response { body: response.body.to_vec().leak(), ..response })
+    }
+}
+
+/// What was opened is handed out as a slice of the caller's buffer, so that it must stand there: nothing else is shown as an answer.
+#[test]
+fn an_answer_from_elsewhere_is_none() {
+    for mode in [Mode::Plain, Mode::Confirmed] {
+        let mut world = World::new(1);
+        let link = Elsewhere(Link::honest(&mut world));
+        let mut client: Client<_, _, _, 1024> =
+            Client::new(config(mode), Software::new(Seeded(2)), Pins(&[]), link).unwrap();
+        let mut buffer = [0; 4096];
+        let get = client.request(Now::UNKNOWN, &Request::get("/countries/get"), &mut buffer);
+        assert_eq!(get.unwrap_err(), ClientError::Core(Error::Peer(Peer::Authentication)));
+        let post = client.request(Now::UNKNOWN, &Request::post("/users/login", b"{}"), &mut buffer);
+        assert_eq!(post.unwrap_err(), ClientError::OutcomeUnknown { cause: NoAnswer::NotAuthentic });
+    }
 }

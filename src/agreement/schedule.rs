@@ -107,7 +107,7 @@ impl<'i, K> Schedule<'i, K> {
         self.plain.is_some()
     }
 
-    /// Draws a 32-byte secret.
+    /// Draws a 32-byte secret. Plain mode has none: of its PRK nobody draws one.
     ///
     /// # Errors
     /// Those of [`Provider::expand`].

@@ -83,8 +83,8 @@ impl<P: Provider> Sealer<P> {
     /// Seals the `len` bytes of plaintext at the front of `buffer` into an envelope there (§2.4) and returns its length.
     ///
     /// # Errors
-    /// [`Error::BufferTooSmall`] with [`envelope::sealed_len`]`(len)`, and [`Error::SessionExhausted`]: nothing has
-    /// changed. [`Error::Crypto`]: a nonce has been consumed.
+    /// [`Error::BufferTooSmall`] with [`envelope::sealed_len`]`(len)`, [`Misuse::TooLong`] for an id of more than 64 bytes, and
+    /// [`Error::SessionExhausted`]: nothing has changed. [`Error::Crypto`]: a nonce has been consumed.
     pub fn seal(
         &mut self,
         provider: &mut P,
@@ -92,7 +92,7 @@ impl<P: Provider> Sealer<P> {
         buffer: &mut [u8],
         len: usize,
     ) -> Result<(usize, Exchange), Error> {
-        self.seal_bound(provider, &Aad::session(session_id), buffer, len)
+        self.seal_bound(provider, &Aad::of_session(session_id)?, buffer, len)
     }
 
     fn seal_bound(
@@ -179,7 +179,7 @@ impl<P: Provider, const OUTSTANDING: usize> Opener<P, OUTSTANDING> {
     /// buffer.
     ///
     /// # Errors
-    /// [`Peer::Malformed`]; [`Peer::Authentication`] for a response to no outstanding request, a second response, a
+    /// [`Misuse::TooLong`] for an id of more than 64 bytes; [`Peer::Malformed`]; [`Peer::Authentication`] for a response to no outstanding request, a second response, a
     /// reflected request, another status or any other byte. The session stands: the response is dropped.
     /// [`Error::Refused`] and [`Peer::UnexpectedStatus`] for an unsealed error, a hint from whoever sits on the wire.
     pub fn open<'b>(
@@ -189,7 +189,7 @@ impl<P: Provider, const OUTSTANDING: usize> Opener<P, OUTSTANDING> {
         status: u16,
         buffer: &'b mut [u8],
     ) -> Result<&'b mut [u8], Error> {
-        self.open_bound(provider, &mut Aad::session(session_id), status, buffer)
+        self.open_bound(provider, &mut Aad::of_session(session_id)?, status, buffer)
     }
 
     fn open_bound<'b>(
@@ -413,6 +413,18 @@ pub(crate) mod tests {
             assert_eq!(outcome, Err(Error::SessionExhausted));
             assert_eq!(session.remaining(), 0);
         }
+    }
+
+    /// An id that does not fit would bind nothing.
+    #[test]
+    fn halves_refuse_an_id_that_no_session_has() {
+        let (_, mut sealer, mut opener) = worn(0, 0).into_parts();
+        let (mut provider, mut buffer, id) = (Software::new(Silent), [0; 128], "i".repeat(65));
+        let too_long = Error::from(Misuse::TooLong);
+        assert_eq!(sealer.seal(&mut provider, &id, &mut buffer, 5), Err(too_long));
+        assert_eq!(opener.open(&mut provider, &id, 200, &mut buffer), Err(too_long));
+        assert_eq!(sealer.remaining(), limit::MESSAGES);
+        assert!(sealer.seal(&mut provider, &id[..64], &mut buffer, 5).is_ok());
     }
 
     #[test]
